@@ -1,0 +1,1 @@
+"""AI models, text and video, in a Jupyter notebook."""
