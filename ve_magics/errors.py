@@ -24,6 +24,7 @@
     │  │  ├─ RateLimitError
     │  │  ├─ QuotaError                 credit or spend limit used up; waiting doesn't help
     │  │  ├─ OverloadedError
+    │  │  ├─ ServerTimeoutError         the provider itself ran out of time
     │  │  └─ ServerError
     │  ├─ DecodeError                   the bytes don't speak the dialect
     │  └─ InterruptedStreamError        broke after the first token; carries what came
@@ -308,6 +309,14 @@ class OverloadedError(StatusError):
     default_retryable = True
 
 
+class ServerTimeoutError(StatusError):
+    """The provider itself ran out of time."""
+
+    kind: ErrorKind = "timeout"
+    http_status = 504
+    default_retryable = True
+
+
 class ServerError(StatusError):
     """The provider failed."""
 
@@ -416,5 +425,6 @@ ERRORS: dict[ErrorKind, type[StatusError]] = {
     "quota": QuotaError,
     "overloaded": OverloadedError,
     "server": ServerError,
+    "timeout": ServerTimeoutError,
 }
 """The class that an answered failure of each kind is raised as."""
