@@ -1,0 +1,85 @@
+"""What every test shares: an empty environment, one event loop back end, and the rule about what may be missing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+import hypothesis
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SERIAL = ("kernel", "browser")
+"""Tests with these marks measure time or drive a screen, so they never run beside one another."""
+
+hypothesis.settings.register_profile("shared", deadline=None)
+hypothesis.settings.load_profile("shared")
+
+
+class Require(Protocol):
+    """The type of the `require` fixture."""
+
+    def __call__(self, condition: object, reason: str) -> None:
+        """Go on if the condition is true."""
+
+
+def in_ci() -> bool:
+    """Whether this run decides something: there, nothing may be missing."""
+    return os.environ.get("CI", "").lower() in {"1", "true"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep kernel and browser tests on one worker when pytest-xdist spreads the others."""
+    for item in items:
+        if any(item.get_closest_marker(name) for name in SERIAL):
+            item.add_marker(pytest.mark.xdist_group("serial"))
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Run async tests on asyncio, the loop that Jupyter kernels run."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def require() -> Require:
+    """Return `require(condition, reason)`: a test is skipped where something is missing, and fails in CI."""
+
+    def check(condition: object, reason: str) -> None:
+        if condition:
+            return
+        if in_ci():
+            pytest.fail(f"missing in CI: {reason}")
+        pytest.skip(reason)
+
+    return check
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _empty_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Hide the developer's own keys, configuration and data, so that no test depends on them or touches them."""
+    home = tmp_path_factory.mktemp("ve_home")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith("VE_") or name.endswith("_API_KEY"):
+                patch.delenv(name)
+        patch.setenv("VE_HOME", str(home))
+        patch.setenv("XDG_CONFIG_HOME", str(home / "config"))
+        yield
+
+
+@pytest.fixture(scope="session")
+def ipykernel6_python(require: Require) -> Path:
+    """Return the Python of the second environment, which holds ve_magics and ipykernel 6."""
+    folder, name = ("Scripts", "python.exe") if sys.platform == "win32" else ("bin", "python")
+    python = ROOT / ".venv-ipykernel6" / folder / name
+    require(python.exists(), "no .venv-ipykernel6: `python3 .ci/dev test` makes it")
+    code = "import ipykernel, ve_magics; print(ipykernel.__version__)"
+    version = subprocess.run([python, "-c", code], capture_output=True, text=True)
+    require(version.returncode == 0, f".venv-ipykernel6 is incomplete: {version.stderr.strip()[-200:]}")
+    assert version.stdout.startswith("6."), f".venv-ipykernel6 holds ipykernel {version.stdout.strip()}"
+    return python
