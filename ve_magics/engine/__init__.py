@@ -1,0 +1,1 @@
+"""Everything that awaits: transport, gateway, video, agent, knowledge, session."""

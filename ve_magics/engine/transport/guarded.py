@@ -1,0 +1,202 @@
+"""A backend made safe: requests checked, deadlines kept, bodies decoded, every foreign error translated here."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import suppress
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+from ve_magics.engine.transport import body, failures
+from ve_magics.engine.transport.deadlines import Watch
+from ve_magics.engine.transport.wire import Backend, Deadlines, RawReply, Reply, Stage, WireCall
+from ve_magics.errors import ConfigError, TransportError, VeError
+
+DEFAULT_DEADLINES = Deadlines()
+
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
+_VALUE = re.compile(r"(?:[!-~](?:[\t -~]*[!-~])?)?").fullmatch
+_URL = re.compile(r"[!-~]+").fullmatch
+_METHOD = re.compile(r"[A-Z]+").fullmatch
+_FRAMING = frozenset({"content-length", "transfer-encoding", "connection", "host"})
+
+
+class GuardedReply:
+    """A `Reply` over a backend's raw answer."""
+
+    def __init__(self, raw: RawReply, backend: Backend, watch: Watch, host: str) -> None:
+        self.status: int = raw.status
+        self.headers: Mapping[str, str] = raw.fields
+        self._raw = raw
+        self._backend = backend
+        self._watch = watch
+        self._host = host
+        self._closed = False
+        self._iterator: AsyncGenerator[bytes, None] | None = None
+
+    def chunks(self) -> AsyncGenerator[bytes, None]:
+        """Yield the decoded body in pieces as they come; see `Reply.chunks`."""
+        if self._iterator is None:
+            self._iterator = self._decoded() if "content-encoding" in self.headers else self._pieces()
+        return self._iterator
+
+    async def read(self, limit: int, *, truncate: bool = False) -> bytes:
+        """Return the rest of the body and close; see `Reply.read`."""
+        taken = bytearray()
+        try:
+            async for piece in self.chunks():
+                taken += piece
+                if len(taken) > limit:
+                    if not truncate:
+                        raise failures.too_long(self._host, limit)
+                    del taken[limit:]
+                    break
+        finally:
+            await self.aclose()
+        return bytes(taken)
+
+    async def aclose(self) -> None:
+        """Let the connection go; see `Reply.aclose`."""
+        await self._let_go()
+        iterator, self._iterator = self._iterator, None
+        if iterator is not None:
+            with suppress(RuntimeError):  # someone is just reading, and learns it from the connection
+                await iterator.aclose()
+
+    async def _let_go(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._watch.stop()
+            await self._raw.aclose()
+
+    async def _pieces(self) -> AsyncGenerator[bytes, None]:
+        watch, receive = self._watch, self._raw.receive
+        try:
+            while True:
+                with watch:
+                    piece = await receive()
+                if not piece:
+                    break
+                yield piece
+                watch.expect("silence")
+        except VeError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the door for whatever a library raises
+            raise self._backend.explain(error, self._host, "body") from None
+        finally:
+            await self._let_go()
+
+    async def _decoded(self) -> AsyncGenerator[bytes, None]:
+        names = body.encodings(self.headers["content-encoding"])
+        unknown = next((name for name in names if name not in body.KNOWN), None)
+        decoder = None if unknown else body.decoder(names)
+        pieces = self._pieces()
+        try:
+            async for piece in pieces:
+                if unknown:
+                    raise failures.undecodable(self._host, "gzip, deflate or plain bytes")
+                if decoder is None:
+                    yield piece
+                else:
+                    for part in decoder.feed(piece):
+                        yield part
+            if decoder is not None:
+                decoder.end()
+        except zlib.error:
+            raise failures.undecodable(self._host, ", ".join(names)) from None
+        finally:
+            await pieces.aclose()
+
+
+class GuardedTransport:
+    """A `Transport` over a backend.
+
+    Args:
+        backend: Who speaks HTTP.
+    """
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._closed = False
+
+    async def send(self, call: WireCall, deadlines: Deadlines = DEFAULT_DEADLINES) -> Reply:
+        """Send a request and return its answer as soon as the headers are here; see `Transport.send`."""
+        host = host_of(call.url)
+        if self._closed:
+            raise TransportError("The transport is closed.", retryable=False)
+        outgoing = _checked(call)
+        watch = Watch(deadlines, host)
+        stage: Stage = "opening"
+
+        def connected() -> None:
+            nonlocal stage
+            stage = "answer"
+            watch.connected()
+
+        watch.expect("connect")
+        try:
+            with watch:
+                raw = await self._backend.open(outgoing, connected)
+        except BaseException as error:
+            watch.stop()
+            if isinstance(error, VeError) or not isinstance(error, Exception):
+                raise
+            raise self._backend.explain(error, host, stage) from None
+        return GuardedReply(raw, self._backend, watch, host)
+
+    async def aclose(self) -> None:
+        """Close every connection, those in use included."""
+        self._closed = True
+        await self._backend.aclose()
+
+
+@lru_cache(maxsize=1024)
+def host_of(url: str) -> str:
+    """Return host and port of an absolute http(s) address, without a port that goes without saying.
+
+    Raises:
+        ConfigError: It isn't one, or it carries a user name or password.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise ConfigError(
+            "A base_url is not a valid address.", hint="Write it like https://HOST/v1."
+        ) from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or not _URL(url):
+        raise ConfigError("A base_url is not a valid address.", hint="Write it like https://HOST/v1.")
+    if parts.username is not None or parts.password is not None:
+        raise ConfigError(
+            f"The base_url of {parts.hostname} holds a user name or password.",
+            hint="Put the key where keys belong: in the provider's `key`.",
+        )
+    name = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return name if port in (None, 443 if parts.scheme == "https" else 80) else f"{name}:{port}"
+
+
+def _checked(call: WireCall) -> WireCall:
+    """Return the request as it goes out; refuse what HTTP can't carry, without ever showing a value."""
+    if not _METHOD(call.method):
+        raise ConfigError(f"{call.method!r} is not an HTTP method.")
+    headers = []
+    names = set()
+    for name, value in call.headers:
+        if not _NAME(name):
+            raise ConfigError(f"{name!r} can't be the name of a header.")
+        if not _VALUE(value):
+            raise ConfigError(
+                f"The header {name} holds a character that HTTP doesn't allow.",
+                hint="If it carries a key, look for a line break, a space at an end or a letter that isn't ASCII.",
+            )
+        lower = name.lower()
+        if lower not in _FRAMING:
+            headers.append((name, value))
+            names.add(lower)
+    if "user-agent" not in names:
+        headers.append(("User-Agent", "ve_magics"))
+    if "accept-encoding" not in names:
+        headers.append(("Accept-Encoding", "identity"))
+    return WireCall(call.method, call.url, tuple(headers), call.body)
