@@ -44,7 +44,7 @@ def film(prompt: str, *, seconds: float, width: int, height: int, seed: int = 0,
     for index in range(count):
         picture = scene.picture(index)
         key = index % (2 * fps) == 0
-        data = encoder.key(picture) if key else encoder.delta(picture, scene.shifts(index))
+        data = encoder.key(picture) if key else encoder.delta(picture, scene.motions(index))
         samples.append(Sample(data, key))
     return mux(samples, width=width, height=height, fps=fps, sps=encoder.sps, pps=encoder.pps)
 

@@ -53,6 +53,14 @@ class Picture(NamedTuple):
     v: bytes
 
 
+class Motion(NamedTuple):
+    """How far something within some rows has moved to the right since the picture before, in pixels; even."""
+
+    shift: int
+    top: int
+    bottom: int
+
+
 class _Strip(NamedTuple):
     """One row of macroblocks, each plane as a little-endian integer."""
 
@@ -153,12 +161,12 @@ class Encoder:
             raw_above = raw_here
         return self._end(bits)
 
-    def delta(self, picture: Picture, shifts: Sequence[int] = ()) -> bytes:
+    def delta(self, picture: Picture, motions: Sequence[Motion] = ()) -> bytes:
         """Encode a picture by what changed since the one before.
 
         Args:
             picture: Planes of the padded size.
-            shifts: How far things may have moved to the right since the last picture, in pixels; even.
+            motions: What may have moved; a wrong guess costs bytes, never exactness.
 
         Returns:
             One NAL unit behind its length in four bytes, as MP4 stores it.
@@ -166,7 +174,7 @@ class Encoder:
         Raises:
             ValueError: A shift is odd or too wide, or there is no picture before this one.
         """
-        if any(shift % 2 or abs(shift) > _MAX_SHIFT for shift in shifts):
+        if any(motion.shift % 2 or abs(motion.shift) > _MAX_SHIFT for motion in motions):
             raise ValueError("shifts are even and at most 2046 pixels")
         if not self._keys:
             raise ValueError("a film begins with a key picture")
@@ -185,7 +193,7 @@ class Encoder:
                 run += self.columns
                 above, raw_above = still, bytearray(self.columns)
                 continue
-            motion, modes = self._find_motion(row, shifts)
+            motion, modes = self._find_motion(row, motions)
             raw_here = bytearray(self.columns)
             for column, move in enumerate(motion):
                 a = motion[column - 1] if column else _AWAY
@@ -253,7 +261,7 @@ class Encoder:
         folded = _fold(luma, self._stride, MACROBLOCK) | _fold(chroma, self._stride // 2, MACROBLOCK // 2)
         return folded.to_bytes(self.columns, "little")
 
-    def _find_motion(self, row: int, shifts: Sequence[int]) -> tuple[list[int], dict[int, int]]:
+    def _find_motion(self, row: int, motions: Sequence[Motion]) -> tuple[list[int], dict[int, int]]:
         """Return where each macroblock of a row comes from, and how the rest is predicted.
 
         A motion points from the block back to its source, in luma samples.
@@ -262,10 +270,10 @@ class Encoder:
         differs = self._differs(new.y ^ old.y, (new.u ^ old.u) | (new.v ^ old.v))
         motion = [0] * self.columns
         left = [column for column in range(self.columns) if differs[column]]
-        for shift in shifts:
+        top, bottom = row * MACROBLOCK, (row + 1) * MACROBLOCK
+        for move in dict.fromkeys(-m.shift for m in motions if m.top < bottom and top < m.bottom):
             if not left:
                 break
-            move = -shift
             differs = self._differs(
                 new.y ^ _moved(old.y, move),
                 (new.u ^ _moved(old.u, move // 2)) | (new.v ^ _moved(old.v, move // 2)),

@@ -65,7 +65,8 @@ class Ridge:
     def __init__(
         self, line: list[int], top: int, height: int, behind: RowColour, body: RowColour, width: int
     ) -> None:
-        self._period, self._top = len(line), top
+        self.top = top
+        self._period = len(line)
         pairs = [a + b for a, b in zip(line[::2], line[1::2], strict=True)]
         halves = (height // 2, 64, 2)
         self._planes = (
@@ -80,7 +81,7 @@ class Ridge:
             canvas.planes, canvas.strides, self._planes, (0, 1, 1), strict=True
         ):
             start = offset % self._period >> shift
-            at = (self._top >> shift) * stride
+            at = (self.top >> shift) * stride
             for row in rows:
                 plane[at : at + stride] = row[start : start + stride]
                 at += stride

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from ve_magics.sim.film import caption, props
 from ve_magics.sim.film.glyphs import HEIGHT
-from ve_magics.sim.film.h264 import MACROBLOCK, Picture
+from ve_magics.sim.film.h264 import MACROBLOCK, Motion, Picture
 from ve_magics.sim.film.land import Ridge, hills, plant
 from ve_magics.sim.film.paint import (
     Canvas,
@@ -108,19 +108,16 @@ class Scene:
             self._draw_bar(canvas, index + 1)
         return canvas.picture()
 
-    def shifts(self, index: int) -> list[int]:
-        """Return by how many pixels things have moved to the right since the picture before."""
-        distances = [mover.distance for mover in self._travellers] + [
-            -scroll.distance for scroll in self._scrolls
-        ]
-        # Hills move to the left by a rounded distance, which is not the rounded distance to the right.
-        moved = {
-            self._moved(distance, index) - self._moved(distance, index - 1)
-            if distance > 0
-            else self._moved(-distance, index - 1) - self._moved(-distance, index)
-            for distance in distances
-        }
-        return sorted(moved - {0})
+    def motions(self, index: int) -> list[Motion]:
+        """Return what has moved since the picture before."""
+        found = []
+        for sprite, _, top, distance in self._travellers:
+            shift = self._moved(distance, index) - self._moved(distance, index - 1)
+            found.append(Motion(shift, top, top + sprite.height))
+        for ridge, distance in self._scrolls:
+            shift = self._moved(distance, index - 1) - self._moved(distance, index)
+            found.append(Motion(shift, ridge.top, ridge.top + self._room))
+        return [motion for motion in found if motion.shift]
 
     def _moved(self, distance: int, index: int) -> int:
         return 2 * (distance * index // (2 * self.count))
