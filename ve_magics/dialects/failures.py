@@ -83,6 +83,7 @@ CODES: dict[str, ErrorKind] = {
     "request_timeout": "timeout",
     "deadline_exceeded": "timeout",
     "cancelled": "timeout",
+    "use_responses": "bad_request",
     "unsupported_parameter": "bad_request",
     "unsupported_value": "bad_request",
     "invalid_value": "bad_request",

@@ -1,0 +1,38 @@
+"""OpenAI's Chat Completions, as OpenAI writes it and as the hundred servers do that call themselves compatible."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ve_magics.dialects.chat_completions import faults, request
+from ve_magics.dialects.chat_completions.choice import NAME
+from ve_magics.dialects.chat_completions.reply import ReplyDecoder
+from ve_magics.dialects.contract import WireRequest
+from ve_magics.errors import StatusError, VeError
+from ve_magics.messages import ChatRequest
+from ve_magics.providers import Provider
+
+
+class ChatCompletions:
+    """The dialect. See `contract.Dialect`."""
+
+    name = NAME
+
+    def encode_request(self, chat: ChatRequest, provider: Provider) -> WireRequest:
+        """Return the request as this provider wants it."""
+        return request.encode_request(chat, provider)
+
+    def decoder(self, *, origin: str, stream: bool) -> ReplyDecoder:  # noqa: ARG002 - the bytes tell the form
+        """Return a fresh decoder of one reply; it looks at the bytes to see which form has come."""
+        return ReplyDecoder(origin)
+
+    def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> StatusError:
+        """Return the failure that a reply with a bad HTTP status tells."""
+        return faults.decode_error(status, headers, body)
+
+    def encode_error(self, error: VeError) -> tuple[int, bytes]:
+        """Return HTTP status and JSON body that tell a failure before the reply has begun."""
+        return faults.encode_error(error)
+
+
+dialect = ChatCompletions()
