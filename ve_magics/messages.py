@@ -292,8 +292,9 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
         cache_ttl: How long the prefix is wanted in the provider's cache: "5m", "30m", "1h", "12h", "24h".
         n: How many answers.
         stream: True where the answer is wanted as it grows. Decides the wire form only; the events are the same.
-        dialect: The dialect that the request was read from, whose `extra` fields it carries; empty for our own.
-        extra: Fields of that dialect that are not known here.
+        dialect: The dialect that the request was read from, whose `extra` fields it carries; empty for our own,
+            whose `extra` fields the user typed for whoever answers.
+        extra: Fields that are not known here.
     """
 
     model: str

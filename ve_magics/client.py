@@ -1,0 +1,202 @@
+"""The thin async client, for scripts, widgets and tests."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from types import TracebackType
+from typing import Any, Literal, Self, overload
+
+import msgspec
+
+from ve_magics.dialects.registry import get_dialect
+from ve_magics.engine.config import Config
+from ve_magics.engine.gateway import Trace
+from ve_magics.engine.session import Session
+from ve_magics.engine.transport.wire import Deadlines, Transport
+from ve_magics.errors import ArgumentsError
+from ve_magics.events import Event
+from ve_magics.messages import ChatRequest, ChatResponse, Message
+
+VECTORENGINE = "https://api.vectorengine.ai/v1"
+"""The base URL that a key alone is sent to."""
+
+MessageLike = Message | Mapping[str, Any]
+
+
+class VectorEngineClient:
+    """Asks models: those of one OpenAI-compatible base URL, or everyone whom the user's configuration knows.
+
+    With `api_key` or `base_url`, requests go there and nowhere else. Without arguments the user's configuration
+    decides, and with neither configuration nor key the built-in simulator answers.
+
+    Args:
+        api_key: Key for `base_url`.
+        base_url: Address of an OpenAI-compatible server, version included.
+        model: The model to ask where a call names none.
+        dialect: The server's wire format.
+        connect: Seconds to a connection.
+        first_token: Seconds from the request to the first byte of its answer.
+        silence: Seconds between two pieces of an answer.
+        total: Seconds for the whole call, every retry included.
+        config: A configuration instead of the user's own.
+        transport: Carries bytes; the network where None.
+
+    Raises:
+        ConfigError: The configuration or the base URL can't be used.
+    """
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        *,
+        model: str | None = None,
+        dialect: str = "chat_completions",
+        connect: float | None = None,
+        first_token: float | None = None,
+        silence: float | None = None,
+        total: float | None = None,
+        config: Config | None = None,
+        transport: Transport | None = None,
+    ) -> None:
+        config = Config() if config is None else config
+        self._only = ""
+        if api_key is not None or base_url is not None:
+            self._only = config.add_endpoint(base_url or VECTORENGINE, api_key or "", dialect)
+        self._model = model
+        self._session = Session(config=config, transport=transport)
+        base = self._session.deadlines
+        self._deadlines = Deadlines(
+            connect=base.connect if connect is None else connect,
+            first_token=base.first_token if first_token is None else first_token,
+            silence=base.silence if silence is None else silence,
+            total=base.total if total is None else total,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._session.aclose()
+
+    @overload
+    async def chat_completion(
+        self,
+        messages: str | Sequence[MessageLike],
+        *,
+        model: str | None = None,
+        stream: Literal[False] = False,
+        **settings: Any,
+    ) -> ChatResponse: ...
+
+    @overload
+    async def chat_completion(
+        self,
+        messages: str | Sequence[MessageLike],
+        *,
+        model: str | None = None,
+        stream: Literal[True],
+        **settings: Any,
+    ) -> AsyncGenerator[Event, None]: ...
+
+    async def chat_completion(
+        self,
+        messages: str | Sequence[MessageLike],
+        *,
+        model: str | None = None,
+        stream: bool = False,
+        **settings: Any,
+    ) -> ChatResponse | AsyncGenerator[Event, None]:
+        """Ask a model.
+
+        Args:
+            messages: A prompt, `Message` values, or dicts in the form of chat completions.
+            model: A route, an alias or `provider/name`; for a client with a base URL, that server's own name.
+            stream: True returns the events as they come; close the generator to stop.
+            **settings: Fields of `ChatRequest` (`temperature`, `max_tokens`, `seed` …) or of chat completions
+                (`tools`, `response_format`, `max_completion_tokens` …).
+
+        Returns:
+            The whole answer, or its events.
+
+        Raises:
+            ArgumentsError: The messages or settings can't be understood.
+            VeError: As for `Gateway.stream`.
+        """
+        request = self._request(messages, model, stream, settings)
+        if stream:
+            return self._session.stream(request, cached=False, deadlines=self._deadlines)
+        return await self._session.complete(request, cached=False, deadlines=self._deadlines)
+
+    async def stream(
+        self,
+        messages: str | Sequence[MessageLike],
+        *,
+        model: str | None = None,
+        trace: Trace | None = None,
+        **settings: Any,
+    ) -> AsyncGenerator[Event, None]:
+        """Yield the events of one answer; the arguments are those of `chat_completion`.
+
+        Args:
+            messages: As for `chat_completion`.
+            model: As for `chat_completion`.
+            trace: Filled with what was tried while the answer comes.
+            **settings: As for `chat_completion`.
+        """
+        request = self._request(messages, model, True, settings)
+        async with aclosing(
+            self._session.stream(request, cached=False, deadlines=self._deadlines, trace=trace)
+        ) as events:
+            async for event in events:
+                yield event
+
+    def _request(
+        self, messages: str | Sequence[MessageLike], model: str | None, stream: bool, settings: dict[str, Any]
+    ) -> ChatRequest:
+        name = model or self._model or self._session.config.default("chat").model
+        if self._only:
+            if not model and not self._model:
+                raise ArgumentsError(
+                    "No model is named.", hint="Give model=… here, or once to VectorEngineClient(model=…)."
+                )
+            name = f"{self._only}/{name}"
+        return chat_request(messages, model=name, stream=stream, settings=settings)
+
+
+def chat_request(
+    messages: str | Sequence[MessageLike], *, model: str, stream: bool, settings: Mapping[str, Any]
+) -> ChatRequest:
+    """Return the request that these arguments make.
+
+    Raises:
+        ArgumentsError: There are no messages, or a setting is unknown or of the wrong type.
+        BadRequestError: A dict is not a message of chat completions.
+    """
+    if isinstance(messages, str):
+        messages = [{"role": "user", "content": messages}]
+    if not messages:
+        raise ArgumentsError("There are no messages.", hint='Give at least {"role": "user", "content": "…"}.')
+    own = {name: value for name, value in settings.items() if name in ChatRequest.__struct_fields__}
+    wire = {name: value for name, value in settings.items() if name not in own}
+    if "tools" in own and any(isinstance(tool, Mapping) for tool in own["tools"]):
+        wire["tools"] = own.pop("tools")
+    if isinstance(own.get("tool_choice"), (str, Mapping)):
+        wire["tool_choice"] = own.pop("tool_choice")
+    if isinstance(own.get("stop"), str):
+        own["stop"] = (own["stop"],)
+    dicts = [dict(message) for message in messages if not isinstance(message, Message)]
+    body = {"model": model, "messages": dicts or [{"role": "user", "content": "."}], **wire}
+    read = get_dialect("chat_completions").decode_request(msgspec.json.encode(body))
+    from_dicts = iter(read.messages)
+    joined = tuple(message if isinstance(message, Message) else next(from_dicts) for message in messages)
+    return msgspec.structs.replace(
+        read, messages=joined, stream=stream, dialect=read.dialect if read.extra else "", **own
+    )

@@ -1,0 +1,265 @@
+"""The file beside a notebook from which it replays: reviewable text, stable order, media in a folder of its own.
+
+`NAME.recording.json` holds one entry per request, in the order in which the requests were first made; texts of several
+lines are written as lists of lines, so that a changed answer is a small diff. Media lie in `NAME.recording/`.
+Reading never trusts the file: it is data with a version, and a broken one is refused and left as it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import msgspec
+
+from ve_magics.catalog import Cost
+from ve_magics.errors import RecordingError, StoreError
+from ve_magics.messages import ChatRequest, ChatResponse
+
+FORMAT = 1
+SUFFIX = ".recording.json"
+SIZE_LIMIT = 256 * 1024 * 1024
+"""A larger recording is refused, in bytes."""
+
+Value = TypeVar("Value")
+
+Mode = Literal["off", "auto", "record", "replay"]
+
+_KEYLIKE = re.compile(
+    r"\b(?:sk|pk|rk|gsk|xai|hf)[-_][-_A-Za-z0-9]{16,}|\bAIza[-_A-Za-z0-9]{20,}|(?i:bearer)\s+[-_.A-Za-z0-9]{16,}"
+)
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An answer that is kept, in the session's cache or in a recording.
+
+    Attributes:
+        response: The whole answer.
+        served: `provider/model` that answered.
+        cost: What it cost when it was made.
+    """
+
+    response: ChatResponse
+    served: str = ""
+    cost: Cost = Cost()
+
+
+class Film(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A video that is kept.
+
+    Attributes:
+        file: Name of the mp4 in the recording's media folder.
+        poster: Name of the poster there; empty where there is none.
+        facts: What the job said of itself: prompt, seconds, size, revised prompt, cost.
+    """
+
+    file: str
+    poster: str = ""
+    served: str = ""
+    facts: Mapping[str, Any] = {}
+
+
+def request_key(request: ChatRequest) -> str:
+    """Return the digest by which an answer to this request is found again.
+
+    The model's name as the user wrote it counts, and so does everything that can change the answer; how the answer
+    travels (streamed or whole) doesn't.
+    """
+    plain = msgspec.structs.replace(request, stream=False)
+    return hashlib.sha256(b"chat\0" + msgspec.json.encode(plain, order="sorted")).hexdigest()
+
+
+def unfold(value: Any) -> Any:
+    """Return the value with every text of several lines written as a list of lines."""
+    match value:
+        case str() if "\n" in value:
+            return {"lines": value.split("\n")}
+        case dict():
+            folded = {key: unfold(item) for key, item in value.items()}
+            return {"literal": folded} if set(value) in ({"lines"}, {"literal"}) else folded
+        case list() | tuple():
+            return [unfold(item) for item in value]
+        case _:
+            return value
+
+
+def fold(value: Any) -> Any:
+    """Undo `unfold`."""
+    match value:
+        case {"lines": [*lines], **rest} if not rest and all(isinstance(line, str) for line in lines):
+            return "\n".join(lines)
+        case {"literal": dict() as inner, **rest} if not rest:
+            return {key: fold(item) for key, item in inner.items()}
+        case dict():
+            return {key: fold(item) for key, item in value.items()}
+        case list():
+            return [fold(item) for item in value]
+        case _:
+            return value
+
+
+def redact(text: str, secrets: Iterable[str] = ()) -> str:
+    """Return the text with every known secret, and everything that looks like a key, replaced."""
+    for secret in secrets:
+        if len(secret) >= 8:
+            text = text.replace(secret, "[key]")
+    return _KEYLIKE.sub("[key]", text)
+
+
+class Recording:
+    """One notebook's recording.
+
+    Args:
+        path: The file, which need not exist yet.
+
+    Raises:
+        RecordingError: It exists and can't be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.used: list[str] = []
+        self._entries: dict[str, dict[str, Any]] = {}
+        if path.is_file():
+            self._entries = self._read()
+
+    @property
+    def media(self) -> Path:
+        """The folder that holds the recording's media."""
+        return self.path.with_name(self.path.name.removesuffix(".json"))
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def _read(self) -> dict[str, dict[str, Any]]:
+        try:
+            if self.path.stat().st_size > SIZE_LIMIT:
+                raise RecordingError(f"{self.path.name} is larger than {SIZE_LIMIT >> 20} MiB.")
+            data = json.loads(self.path.read_text("utf-8"))
+            version = data["ve_magics_recording"]
+            if version != FORMAT:
+                raise RecordingError(
+                    f"{self.path.name} was written by a newer version (format {version}, this one reads {FORMAT}).",
+                    hint="pip install -U ve_magics. The file was left as it is.",
+                )
+            return {entry["key"]: entry for entry in data["entries"]}
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            raise RecordingError(
+                f"{self.path.name} can't be read: {error.__class__.__name__}.",
+                hint="It was left as it is. Delete it and record again: %ve record",
+            ) from None
+
+    def answer(self, key: str) -> Kept | None:
+        """Return the recorded answer to a request, or None where there is none.
+
+        Raises:
+            RecordingError: The entry can't be read.
+        """
+        return self._convert(key, "answer", Kept)
+
+    def film(self, key: str) -> Film | None:
+        """Return the recorded video of a request, or None where there is none.
+
+        Raises:
+            RecordingError: The entry can't be read, or its file is missing.
+        """
+        film = self._convert(key, "film", Film)
+        if film is not None:
+            for name in (film.file, film.poster):
+                if name and (Path(name).name != name or not (self.media / name).is_file()):
+                    raise RecordingError(
+                        f"{self.path.name} names {name!r}, which is not in {self.media.name}/.",
+                        hint="Record the notebook again: %ve record",
+                    )
+        return film
+
+    def _convert(self, key: str, field: str, kind: type[Value]) -> Value | None:
+        entry = self._entries.get(key)
+        if entry is None or field not in entry:
+            return None
+        if key not in self.used:
+            self.used.append(key)
+        try:
+            return msgspec.convert(fold(entry[field]), kind)
+        except (msgspec.ValidationError, RecursionError) as error:
+            raise RecordingError(
+                f"{self.path.name}: the entry {key[:8]} can't be read: {error}.",
+                hint="The file was left as it is. Record the notebook again: %ve record",
+            ) from None
+
+    def keep_answer(self, key: str, request: ChatRequest, kept: Kept, *, secrets: Iterable[str] = ()) -> None:
+        """Write an answer down; one with the same key is replaced in its place."""
+        self._keep(key, {"asked": msgspec.to_builtins(request), "answer": msgspec.to_builtins(kept)}, secrets)
+
+    def keep_film(
+        self, key: str, asked: Any, film: Film, *, files: Iterable[Path], secrets: Iterable[str] = ()
+    ) -> None:
+        """Write a video down and copy its files into the media folder."""
+        try:
+            self.media.mkdir(parents=True, exist_ok=True)
+            for file in files:
+                part = self.media / f"{file.name}.part"
+                shutil.copyfile(file, part)
+                part.replace(self.media / file.name)
+        except OSError as error:
+            raise StoreError(f"{self.media.name}/ can't be written: {error.strerror}.") from None
+        self._keep(key, {"asked": msgspec.to_builtins(asked), "film": msgspec.to_builtins(film)}, secrets)
+
+    def _keep(self, key: str, facts: dict[str, Any], secrets: Iterable[str]) -> None:
+        if key not in self.used:
+            self.used.append(key)
+        known = tuple(secrets)
+        self._entries[key] = {"key": key, **_redacted(unfold(facts), known)}
+        self._write()
+
+    def prune(self) -> int:
+        """Drop the entries that were not used since the recording was opened; returns how many."""
+        unused = [key for key in self._entries if key not in self.used]
+        for key in unused:
+            film = self._entries.pop(key).get("film", {})
+            for name in (film.get("file"), film.get("poster")):
+                if isinstance(name, str) and Path(name).name == name:
+                    (self.media / name).unlink(missing_ok=True)
+        if unused:
+            self._write()
+        return len(unused)
+
+    def _write(self) -> None:
+        data = {"ve_magics_recording": FORMAT, "entries": list(self._entries.values())}
+        text = json.dumps(data, ensure_ascii=False, indent=1) + "\n"
+        part = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            part.write_text(text, "utf-8")
+            part.replace(self.path)
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            raise StoreError(
+                f"{self.path.name} can't be written: {error.strerror}.",
+                hint="Free some space or choose another folder; the answer itself is not lost.",
+            ) from None
+
+
+def _redacted(value: Any, secrets: tuple[str, ...]) -> Any:
+    match value:
+        case str():
+            return redact(value, secrets)
+        case dict():
+            return {key: _redacted(item, secrets) for key, item in value.items()}
+        case list():
+            return [_redacted(item, secrets) for item in value]
+        case _:
+            return value
+
+
+def beside(notebook: Path | None, directory: Path) -> list[Path]:
+    """Return the recordings that a notebook may replay from: its own, or all in its folder where it has no name."""
+    if notebook is not None:
+        return [notebook.with_name(notebook.stem + SUFFIX)]
+    return sorted(directory.glob(f"*{SUFFIX}"))

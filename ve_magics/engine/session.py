@@ -1,0 +1,390 @@
+"""One kernel's session: its configuration, gateway, cache, recording and books.
+
+An answer comes from the first of: the recording (in the modes that replay), the session's cache, another cell that
+is asking the same at this moment, the gateway. What comes live is written to the books, and whole answers are kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+import uuid
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ve_magics import catalog
+from ve_magics.engine import recording as recordings
+from ve_magics.engine.config import Config
+from ve_magics.engine.config_file import home
+from ve_magics.engine.gateway import Gateway, Trace
+from ve_magics.engine.recording import Kept, Mode, Recording
+from ve_magics.engine.transport import App, Deadlines, Mounted, Transport
+from ve_magics.errors import ArgumentsError, RecordingError, StoreError
+from ve_magics.events import Accumulator, Event, events_of
+from ve_magics.messages import ChatRequest, ChatResponse, Usage
+from ve_magics.routing import Router, Target
+from ve_magics.store.database import Database, open_memory, open_store
+from ve_magics.store.ledger import Entry, Ledger
+from ve_magics.store.responses import ResponseCache
+
+MEMORY_ENTRIES = 256
+"""How many answers are kept in memory before the oldest is left to the store alone."""
+
+
+class Session:
+    """Everything that one kernel (or one client) shares between its requests.
+
+    Opening a session reads the configuration and nothing else: the transport, the store and the simulator are
+    opened when they are first needed.
+
+    Args:
+        config: Who is asked; read anew where None.
+        directory: Where the notebook lies.
+        notebook: The notebook's path, where known.
+        transport: Carries bytes; the network and the built-in simulator where None.
+        home: The data directory; the user's own where None. In memory where the directory can't be used.
+        store: The store; opened in `home` where None.
+    """
+
+    def __init__(
+        self,
+        *,
+        config: Config | None = None,
+        directory: Path | None = None,
+        notebook: Path | None = None,
+        transport: Transport | None = None,
+        data: Path | None = None,
+        store: Database | None = None,
+    ) -> None:
+        self.id = uuid.uuid4().hex
+        self.directory = Path.cwd() if directory is None else directory
+        self.config = Config(directory=self.directory) if config is None else config
+        self.notebook = self.config.notebook(self.directory) if notebook is None else notebook
+        self.data = home() if data is None else data
+        self.warnings: list[str] = []
+        self.mode: Mode = self.config.recording_mode or "off"
+        self._recording: Recording | None = None
+        self._replays: list[Recording] | None = None
+        self._transport = transport
+        self._gateway: Gateway | None = None
+        self._store = store
+        self._cache: ResponseCache | None = None
+        self._ledger: Ledger | None = None
+        self._memory: dict[str, Kept] = {}
+        self._asking: dict[str, asyncio.Future[Kept | None]] = {}
+
+    # What is opened when it is first needed
+
+    @property
+    def gateway(self) -> Gateway:
+        """The gateway; opening it opens no connection."""
+        if self._gateway is None:
+            if self._transport is None:
+                self._transport = Mounted({"sim.invalid": _Simulator()})
+            router = Router(
+                clock=time.monotonic,
+                random=random.Random(),  # noqa: S311 - spreads load, guards nothing
+                limits=self.config.concurrency,
+                keys={name: max(1, len(self.config.keys(name))) for name in self.config.providers},
+            )
+            self._gateway = Gateway(self.config, router, self._transport, clock=time.monotonic)
+        return self._gateway
+
+    @property
+    def store(self) -> Database:
+        """The store; in memory, with a warning, where the data directory can't be used."""
+        if self._store is None:
+            try:
+                self._store = open_store(self.data / "ve_magics.sqlite")
+            except StoreError as error:
+                self.warnings.append(f"{error.message} Until then nothing is remembered after this kernel.")
+                self._store = open_memory()
+        return self._store
+
+    @property
+    def ledger(self) -> Ledger:
+        """The book of what was spent."""
+        if self._ledger is None:
+            self._ledger = Ledger(self.store)
+        return self._ledger
+
+    @property
+    def cache(self) -> ResponseCache:
+        """The answers of this session."""
+        if self._cache is None:
+            self._cache = ResponseCache(self.store, self.id)
+            self._cache.prune(seconds=86_400)
+        return self._cache
+
+    @property
+    def deadlines(self) -> Deadlines:
+        """The limits that hold where a request brings none."""
+        row = self.config.deadlines
+        base = Deadlines()
+        return Deadlines(
+            connect=base.connect if row.connect is None else row.connect,
+            first_token=base.first_token if row.first_token is None else row.first_token,
+            silence=base.silence if row.silence is None else row.silence,
+            total=base.total if row.total is None else row.total,
+        )
+
+    # Recording
+
+    @property
+    def recording(self) -> Recording:
+        """The recording that is written to.
+
+        Raises:
+            RecordingError: It can't be read, or the notebook has no name to call it by.
+        """
+        if self._recording is None:
+            if self.notebook is None:
+                raise RecordingError(
+                    "The notebook's name is not known here, so its recording has none.",
+                    hint="Name it: %ve record NAME, or set VE_NOTEBOOK=NAME.ipynb.",
+                )
+            self._recording = Recording(recordings.beside(self.notebook, self.directory)[0])
+        return self._recording
+
+    @property
+    def replays(self) -> list[Recording]:
+        """The recordings that may be replayed from."""
+        if self.mode == "record":
+            return [self.recording]
+        if self._replays is None:
+            paths = recordings.beside(self.notebook, self.directory)
+            if self.notebook is not None and not paths[0].is_file():
+                paths = recordings.beside(None, self.directory)
+            self._replays = [Recording(path) for path in paths]
+        return self._replays
+
+    def set_mode(self, mode: Mode, notebook: Path | None = None) -> None:
+        """Switch recording off, or to auto, record or replay; answers kept in this session are forgotten."""
+        if notebook is not None:
+            self.notebook = notebook
+        self.mode = mode
+        self._recording = self._replays = None
+        self.forget()
+        if mode == "record":
+            _ = self.recording
+
+    def forget(self) -> int:
+        """Forget every answer that this session keeps; returns how many."""
+        self._memory.clear()
+        return self.cache.clear()
+
+    def _recorded(self, key: str) -> Kept | None:
+        if self.mode not in ("auto", "replay"):
+            return None
+        for recording in self.replays:
+            kept = recording.answer(key)
+            if kept is not None:
+                return kept
+        return None
+
+    def _remembered(self, key: str) -> Kept | None:
+        kept = self._memory.get(key)
+        if kept is None and (value := self._try_cache(key)) is not None:
+            kept = msgspec.json.decode(value, type=Kept)
+        return kept
+
+    def _try_cache(self, key: str) -> bytes | None:
+        try:
+            return self.cache.get(key)
+        except StoreError as error:
+            self.warnings.append(error.message)
+            return None
+
+    def _remember(self, key: str, kept: Kept) -> None:
+        self._memory[key] = kept
+        while len(self._memory) > MEMORY_ENTRIES:
+            del self._memory[next(iter(self._memory))]
+        try:
+            self.cache.put(key, msgspec.json.encode(kept))
+        except StoreError as error:
+            self.warnings.append(error.message)
+
+    # Asking
+
+    async def stream(
+        self,
+        request: ChatRequest,
+        *,
+        fresh: bool = False,
+        cached: bool = True,
+        trace: Trace | None = None,
+        deadlines: Deadlines | None = None,
+        fallback: bool = True,
+        cell: str = "",
+    ) -> AsyncGenerator[Event, None]:
+        """Yield the events of one answer, from wherever it can be had.
+
+        Args:
+            request: The question.
+            fresh: Ask again although the answer is known; the new one is kept.
+            cached: False neither looks in the cache nor keeps the answer.
+            trace: Filled with where the answer came from and what was tried.
+            deadlines: Limits in seconds; the session's own where None.
+            fallback: False asks the route's first target only.
+            cell: What to call the cell in an error.
+
+        Raises:
+            RecordingError: The session replays and the recording lacks this answer.
+            VeError: As for `Gateway.stream`.
+        """
+        if not request.messages:
+            raise ArgumentsError(
+                "The prompt is empty.", hint="Write what you want to ask below the %%chat line."
+            )
+        trace = Trace() if trace is None else trace
+        key = recordings.request_key(request)
+        if not fresh or self.mode == "replay":
+            kept = self._recorded(key)
+            if kept is not None:
+                trace.source = "recording"
+            elif self.mode == "replay":
+                raise self._lacks(cell)
+            elif cached:
+                kept = self._remembered(key)
+                if kept is None and key in self._asking:
+                    kept = await asyncio.shield(self._asking[key])
+                if kept is not None:
+                    trace.source = "cache"
+            if kept is not None:
+                if self.mode == "record":
+                    self._keep_recorded(key, request, kept)
+                for event in _replayed(kept, trace):
+                    yield event
+                return
+        async with aclosing(self._live(key, request, cached, trace, deadlines, fallback)) as events:
+            async for event in events:
+                yield event
+
+    async def _live(
+        self,
+        key: str,
+        request: ChatRequest,
+        cached: bool,
+        trace: Trace,
+        deadlines: Deadlines | None,
+        fallback: bool,
+    ) -> AsyncGenerator[Event, None]:
+        asking: asyncio.Future[Kept | None] = asyncio.get_running_loop().create_future()
+        if cached:
+            self._asking[key] = asking
+        accumulator = Accumulator()
+        kept: Kept | None = None
+        try:
+            async with aclosing(
+                self.gateway.stream(
+                    request, deadlines=deadlines or self.deadlines, trace=trace, fallback=fallback
+                )
+            ) as events:
+                async for event in events:
+                    accumulator.add(event)
+                    yield event
+            response = accumulator.response()
+            trace.cost = self._book(response, trace)
+            if keepable(response):
+                kept = Kept(response=response, served=str(trace.served or ""), cost=trace.cost)
+        except BaseException:
+            if trace.served is not None and trace.source == "provider":
+                trace.cost = self._book(accumulator.response(), trace)
+            raise
+        finally:
+            if self._asking.get(key) is asking:
+                del self._asking[key]
+            asking.set_result(kept)
+        if kept is not None:
+            if cached:
+                self._remember(key, kept)
+            if self.mode == "record":
+                self._keep_recorded(key, request, kept)
+
+    def _keep_recorded(self, key: str, request: ChatRequest, kept: Kept) -> None:
+        self.recording.keep_answer(key, request, kept, secrets=self._secrets())
+
+    def _secrets(self) -> list[str]:
+        return [key.reveal() for name in self.config.providers for key in self.config.keys(name)]
+
+    def _lacks(self, cell: str) -> RecordingError:
+        names = ", ".join(recording.path.name for recording in self.replays) or "no recording here"
+        where = f"The recording lacks the answer of {cell}" if cell else "The recording lacks this answer"
+        return RecordingError(
+            f"{where} ({names}).", hint="Run the notebook once with VE_RECORDING=record, or type %ve record."
+        )
+
+    def _book(self, response: ChatResponse, trace: Trace) -> catalog.Cost:
+        """Write a line for an answer that came live; one that broke off is paid for all the same."""
+        target = trace.served
+        if target is None:
+            return catalog.Cost()
+        usage = response.usage
+        spent = catalog.cost(usage, self.config.price(target)) if usage else catalog.Cost()
+        self._write_line(target, usage or Usage(), spent, response.id)
+        return spent
+
+    def _write_line(self, target: Target, usage: Usage, spent: catalog.Cost, request_id: str) -> None:
+        try:
+            self.ledger.add(
+                Entry(
+                    at=time.time(),
+                    provider=target.provider,
+                    model=target.model,
+                    usage=usage,
+                    cost=spent.amount,
+                    saved=spent.saved,
+                    notebook=str(self.notebook or ""),
+                    session=self.id,
+                    request_id=request_id,
+                )
+            )
+        except StoreError as error:
+            self.warnings.append(error.message)
+
+    async def complete(self, request: ChatRequest, **options: object) -> ChatResponse:
+        """Return the whole answer; the options are those of `stream`."""
+        accumulator = Accumulator()
+        async with aclosing(self.stream(request, **options)) as events:  # type: ignore[arg-type]  # passed on as they are
+            async for event in events:
+                accumulator.add(event)
+        return accumulator.response()
+
+    async def aclose(self) -> None:
+        """Close the connections and the store."""
+        if self._transport is not None:
+            await self._transport.aclose()
+        if self._store is not None:
+            self._store.close()
+
+
+def keepable(response: ChatResponse) -> bool:
+    """Whether an answer may be kept: whole, and neither filtered nor failed."""
+    return bool(response.choices) and all(
+        choice.finish in ("stop", "length", "tool_calls") for choice in response.choices
+    )
+
+
+def _replayed(kept: Kept, trace: Trace) -> list[Event]:
+    trace.served = Target.parse(kept.served) if kept.served else None
+    trace.cost = kept.cost
+    return list(events_of(kept.response))
+
+
+class _Simulator:
+    """The simulator's ASGI app, imported when it is first asked."""
+
+    def __init__(self) -> None:
+        self._app: App | None = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if self._app is None:
+            from ve_magics.sim import app
+
+            self._app = app()
+        await self._app(scope, receive, send)

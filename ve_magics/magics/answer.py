@@ -1,0 +1,125 @@
+"""The answer as an object: what `-o NAME` puts into the notebook."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from ve_magics.catalog import Cost
+from ve_magics.engine.gateway import Trace, Tried
+from ve_magics.errors import DecodeError
+from ve_magics.magics.markdown import neutralise
+from ve_magics.messages import ChatRequest, ChatResponse, Message, ToolCall, Usage
+
+_FENCE = re.compile(r"^(`{3,}|~{3,})[^\n]*\n(.*?)^\1[`~]*[ \t]*$", re.MULTILINE | re.DOTALL)
+
+
+class Answer:
+    """What a model answered, and how it came about.
+
+    Attributes:
+        request: What was asked.
+        response: The whole answer, as it came.
+        text: The words.
+        partial: True where the answer broke off or was stopped.
+        source: `provider`, `cache` or `recording`.
+        cost: US dollars, when the answer was made; its `amount` is None where the price is unknown.
+        attempts: Every try, the failed ones included.
+    """
+
+    def __init__(
+        self, request: ChatRequest, response: ChatResponse, trace: Trace, *, partial: bool = False
+    ) -> None:
+        self.request = request
+        self.response = response
+        self.partial = partial
+        self.source = trace.source
+        self.cost: Cost = trace.cost
+        self.attempts: tuple[Tried, ...] = tuple(trace.attempts)
+        self._served = trace.served
+
+    @property
+    def text(self) -> str:
+        """The words."""
+        return self.response.text
+
+    @property
+    def reasoning(self) -> str:
+        """What the model thought, as far as the provider shows it."""
+        return self.response.message.reasoning
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        """The tools that the model asks for."""
+        return self.response.message.tool_calls
+
+    @property
+    def usage(self) -> Usage | None:
+        """Token counts; None where the provider gave none."""
+        return self.response.usage
+
+    @property
+    def model(self) -> str:
+        """The model that the provider says has answered."""
+        return self.response.model
+
+    @property
+    def provider(self) -> str:
+        """The provider that answered; empty where it isn't known."""
+        return self._served.provider if self._served else ""
+
+    @property
+    def finish(self) -> str:
+        """Why the answer ended: stop, length, tool_calls or content_filter; empty where it broke off."""
+        return self.response.finish or ""
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """The conversation with this answer at its end, to go on from."""
+        return (*self.request.messages, self.response.message)
+
+    @property
+    def json(self) -> Any:
+        """The answer read as JSON; a fenced block is unwrapped first.
+
+        Raises:
+            DecodeError: It isn't JSON.
+        """
+        text = self.text.strip()
+        fenced = _FENCE.search(text)
+        for candidate in (text, fenced[2] if fenced else ""):
+            try:
+                return json.loads(candidate)
+            except ValueError:
+                continue
+        raise DecodeError("The answer is not JSON.", hint="Ask for JSON alone, or read .text")
+
+    def facts(self) -> dict[str, Any]:
+        """Return what varies from run to run, for output metadata."""
+        usage = self.usage
+        facts: dict[str, Any] = {
+            "model": self.model,
+            "served_by": str(self._served or ""),
+            "source": self.source,
+            "finish": self.finish,
+            "cost_usd": self.cost.amount,
+        }
+        if usage is not None:
+            facts["usage"] = {"input": usage.input, "cached": usage.cached, "output": usage.output}
+        if len(self.attempts) > 1:
+            facts["attempts"] = [f"{tried.target}: {tried.failure or 'answered'}" for tried in self.attempts]
+        if self._served and self._served.provider == "sim":
+            facts["simulated"] = True
+        return facts
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        shown = self.text if len(self.text) <= 60 else self.text[:59] + "…"
+        return f"<Answer from {self._served or 'nobody'}: {shown!r}>"
+
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        data = {"text/markdown": neutralise(self.text), "text/plain": self.text}
+        return data, {"ve_magics": self.facts()}

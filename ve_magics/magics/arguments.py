@@ -1,0 +1,207 @@
+"""The magics' lines: pure parsing of text into values, with errors that show how the magic is used."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import msgspec
+
+from ve_magics.errors import ArgumentsError
+from ve_magics.messages import ChatRequest, Message, Part, system, user
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser for a magic: it raises instead of exiting and prints nothing."""
+
+    def __init__(self, magic: str, description: str, examples: str = "") -> None:
+        super().__init__(
+            prog=magic,
+            description=description,
+            epilog=examples,
+            add_help=False,
+            allow_abbrev=False,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+
+    @property
+    def usage_line(self) -> str:
+        """How the magic is used, in one line."""
+        return " ".join(self.format_usage().split()).removeprefix("usage: ")
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what argparse found wrong.
+
+        Raises:
+            ArgumentsError: Always.
+        """
+        raise ArgumentsError(f"{self.prog}: {message}.", hint=f"Usage: {self.usage_line}")
+
+    def read(self, line: str) -> argparse.Namespace:
+        """Parse a magic's line.
+
+        Raises:
+            ArgumentsError: It is not understood; the hint is the usage line.
+        """
+        try:
+            words = shlex.split(line)
+        except ValueError as error:
+            self.error(f"{str(error).lower().rstrip('.')} in the line")
+        return self.parse_args(words)
+
+
+def number(text: str) -> float:
+    """Return a number that is 0 or more; argparse words the error."""
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a number of 0 or more")
+    return value
+
+
+def count(text: str) -> int:
+    """Return a whole number that is 1 or more."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number of 1 or more")
+    return value
+
+
+def parameter(text: str) -> tuple[str, Any]:
+    """Return name and value of `NAME=VALUE`; the value is JSON where it is valid JSON, else the text itself."""
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    try:
+        return name.strip(), json.loads(value)
+    except ValueError:
+        return name.strip(), value
+
+
+CHAT_EXAMPLES = """\
+examples:
+  %%chat
+  What is a context manager?
+
+  %%chat openai/gpt-5.4-mini -t 0 -o answer
+  Name three rivers in China.
+
+  %%chat -s "You are a poet." --param seed=7 --image photo.png
+  Describe this picture in eight lines.
+"""
+
+
+def chat_parser() -> Parser:
+    """Return the parser of `%%chat`."""
+    parser = Parser("%%chat", "Ask a model; the answer streams into the cell.", CHAT_EXAMPLES)
+    add = parser.add_argument
+    add(
+        "model",
+        nargs="?",
+        metavar="MODEL",
+        help="a route, an alias or provider/name; the default where left out",
+    )
+    add("-m", "--model", dest="named", metavar="MODEL", help="the same, by flag")
+    add("-s", "--system", metavar="SYSTEM", help="a system prompt")
+    add("-t", "--temperature", type=number, metavar="T", help="0 is the steadiest")
+    add("--max-tokens", type=count, metavar="N", help="upper bound of the answer in tokens")
+    add(
+        "--param",
+        type=parameter,
+        action="append",
+        default=[],
+        metavar="K=V",
+        help="any other setting: top_p=0.9, seed=7, effort=low, stop='[\"END\"]'",
+    )
+    add(
+        "--image",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="a picture to send along: path, URL or variable",
+    )
+    add("--file", action="append", default=[], metavar="PATH", help="a document to send along: path or URL")
+    add("--fresh", action="store_true", help="ask again although the answer is known")
+    add("--no-cache", action="store_true", help="neither look in the cache nor keep the answer")
+    add("--dry-run", action="store_true", help="show what would be sent, and send nothing")
+    add("--timeout", type=number, metavar="S", help="give up after so many seconds")
+    add("--no-fallback", action="store_true", help="ask the first target only")
+    add("-o", "--output", metavar="NAME", help="keep the answer in this variable")
+    return parser
+
+
+CHAT_PARAMETERS = frozenset(ChatRequest.__struct_fields__) - {
+    "model",
+    "messages",
+    "tools",
+    "tool_choice",
+    "output",
+    "stream",
+    "dialect",
+    "extra",
+}
+"""What `--param` may set by its own name; any other name goes to the provider as it is."""
+
+
+def chat_settings(parameters: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the `ChatRequest` fields that `--param` flags set.
+
+    Raises:
+        ArgumentsError: A known setting got a value of the wrong type.
+    """
+    known = {name: value for name, value in parameters if name in CHAT_PARAMETERS}
+    extra = {name: value for name, value in parameters if name not in CHAT_PARAMETERS}
+    if isinstance(known.get("stop"), str):
+        known["stop"] = [known["stop"]]
+    try:
+        checked = msgspec.convert({"model": "", **known}, ChatRequest)
+    except msgspec.ValidationError as error:
+        raise ArgumentsError(f"--param: {error}.", hint="Write it like --param top_p=0.9") from None
+    settings = {name: getattr(checked, name) for name in known}
+    if extra:
+        settings["extra"] = extra
+    return settings
+
+
+def chat_request(
+    options: argparse.Namespace,
+    cell: str,
+    *,
+    model: str,
+    parts: Sequence[Part] = (),
+    history: Sequence[Message] = (),
+) -> ChatRequest:
+    """Return the request that a `%%chat` cell makes.
+
+    Args:
+        options: The parsed line.
+        cell: The prompt, sent byte for byte but for the line end that IPython adds.
+        model: The default model, for a line that names none.
+        parts: Pictures and files to send along.
+        history: Earlier turns of the conversation.
+
+    Raises:
+        ArgumentsError: The prompt is empty, the model is named twice, or a setting has the wrong type.
+    """
+    prompt = cell.removesuffix("\n")
+    if not prompt.strip():
+        raise ArgumentsError("The prompt is empty.", hint="Write what you want to ask below the %%chat line.")
+    if options.model and options.named and options.model != options.named:
+        raise ArgumentsError(
+            f"Two models are named: {options.model} and {options.named}.",
+            hint="Name one, in front or after -m.",
+        )
+    settings = chat_settings(options.param)
+    if options.temperature is not None:
+        settings["temperature"] = options.temperature
+    if options.max_tokens is not None:
+        settings["max_tokens"] = options.max_tokens
+    head = (system(options.system),) if options.system else ()
+    return ChatRequest(
+        model=options.model or options.named or model,
+        messages=(*head, *history, user(prompt, *parts)),
+        stream=True,
+        **settings,
+    )

@@ -1,0 +1,130 @@
+"""What `%load_ext ve_magics` registers: the magics, and nothing that is heavy before one of them runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
+
+if TYPE_CHECKING:
+    from ve_magics.magics.notebook import Notebook
+
+
+@magics_class
+class VeMagics(Magics):
+    """AI models, text and video, in a notebook cell."""
+
+    _notebook: Notebook | None = None
+
+    @property
+    def notebook(self) -> Notebook:
+        """What all magics of this kernel share."""
+        if self._notebook is None:
+            from ve_magics.magics.notebook import Notebook
+
+            self._notebook = Notebook(self.shell)
+        return self._notebook
+
+    @cell_magic
+    def chat(self, line: str, cell: str) -> None:
+        """Ask a model; the answer streams into the cell.
+
+        usage: %%chat [MODEL] [-m MODEL] [-s SYSTEM] [-t T] [--max-tokens N] [--param K=V]
+                      [--image PATH] [--file PATH] [--fresh] [--no-cache] [--dry-run]
+                      [--timeout S] [--no-fallback] [-o NAME]
+
+        MODEL is a route, an alias or provider/name; the default where left out (%ve shows it).
+
+        -s SYSTEM        a system prompt
+        -t T             temperature; 0 is the steadiest
+        --max-tokens N   upper bound of the answer in tokens
+        --param K=V      any other setting: top_p=0.9, seed=7, effort=low
+        --image PATH     a picture to send along: path, URL or variable; may be repeated
+        --file PATH      a document to send along: path or URL; may be repeated
+        --fresh          ask again although the answer is known
+        --no-cache       neither look in the cache nor keep the answer
+        --dry-run        show what would be sent, and send nothing
+        --timeout S      give up after so many seconds
+        --no-fallback    ask the first target only
+        -o NAME          keep the answer in a variable: .text .json .usage .cost .messages
+
+        Examples::
+
+            %%chat
+            What is a context manager?
+
+            %%chat openai/gpt-5.4-mini -t 0 -o answer
+            Name three rivers in China.
+        """
+        from ve_magics.magics.chat import chat
+
+        self._run(chat, line, cell)
+
+    @cell_magic
+    def video(self, line: str, cell: str) -> None:
+        """Make a video; it plays in the cell and lies beside the notebook.
+
+        usage: %%video [MODEL] [-m MODEL] [--seconds N] [--size WxH] [--image PATH] [--seed N]
+                       [--param K=V] [--fresh] [--dry-run] [--timeout S] [--embed] [-o NAME]
+
+        Examples::
+
+            %%video --seconds 4
+            A paper boat drifts down a rainy street.
+        """
+        from ve_magics.magics.video import video
+
+        self._run(video, line, cell)
+
+    @line_magic
+    def ve(self, line: str) -> None:
+        """Show and change what is in use.
+
+        %ve                   model, provider, key, spending, cache, jobs, and why each holds
+        %ve models [PROVIDER] what can be asked now
+        %ve use MODEL         choose the default until the kernel ends
+        %ve key PROVIDER      type a key; it is not shown and not saved in the notebook
+        %ve usage             what was spent
+        %ve cache [clear]     the answers of this session
+        %ve record [NAME]     write every answer beside the notebook
+        %ve replay            answer from the recording only; no key, no network
+        %ve live              stop recording or replaying
+        %ve reload            read the configuration anew
+        %ve doctor            look for what is wrong
+        """
+        from ve_magics.magics.status import ve
+
+        self._run(ve, line)
+
+    def _run(self, magic: Any, *arguments: str) -> None:
+        from ve_magics.errors import VeError
+        from ve_magics.magics.failure import CellError
+
+        try:
+            magic(self.notebook, *arguments)
+        except VeError as error:
+            raise CellError(error) from None
+
+    def unload(self) -> None:
+        """Close what is open."""
+        if self._notebook is not None:
+            self._notebook.close()
+            self._notebook.portal.close()
+
+
+def load(shell: Any) -> None:
+    """Register the magics with a shell, once."""
+    if shell.find_magic("chat", "cell") is None or not hasattr(shell, "_ve_magics"):
+        shell._ve_magics = VeMagics(shell)
+        shell.register_magics(shell._ve_magics)
+
+
+def unload(shell: Any) -> None:
+    """Close what is open and take the magics away."""
+    magics = getattr(shell, "_ve_magics", None)
+    if magics is not None:
+        magics.unload()
+        del shell._ve_magics
+        for kind, names in (("cell", ("chat", "video")), ("line", ("ve",))):
+            for name in names:
+                shell.magics_manager.magics[kind].pop(name, None)

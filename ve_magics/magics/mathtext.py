@@ -1,0 +1,127 @@
+"""LaTeX in Markdown: which stretches are formulas, and how they are written so that every front end agrees.
+
+JupyterLab takes formulas out of the text before it reads the Markdown, by rules of its own: a `$` or a `\\begin`
+in one place may swallow everything up to its partner in another, the fence of a code block included. So a
+formula is kept only where nobody can disagree about it, and every other dollar sign is written as an entity.
+"""
+
+from __future__ import annotations
+
+import re
+
+_MAX_FORMULA = 4000
+_REFUSED = re.compile(
+    r"`|://|www\.|(?:^|\n)[ \t]*(?:~~~|\n)|\\(?:href|url|style|class|cssId|require|unicode|includegraphics|html[A-Za-z]*|[gex]?def"
+    r"|let|(?:re)?newcommand|newenvironment|DeclareMathOperator)\b",
+    re.IGNORECASE,
+)
+"""What no formula needs and what could reach out of it."""
+
+_LINKISH = re.compile(r"(\])(?=[(\[:])|(!)(?=\[)")
+_ENVIRONMENT = re.compile(r"\\begin\{([a-z]+\*?)\}", re.IGNORECASE)
+_TOKEN = re.compile(r"\$\$?|\\(?:begin|end)\{[a-z]*\*?\}|\\[{}$]|[{}]|\n(?:[ \t]*\n)+|\\\\[()\[\]]", re.IGNORECASE)
+_BLOCK_OPENERS = ("$$", "\\[", "\\\\[", "\\begin{")
+_CLOSERS = {"$$": "$$", "\\[": "\\]", "\\(": "\\)", "\\\\[": "\\\\]", "\\\\(": "\\\\)"}
+
+
+def match_formula(text: str, at: int) -> tuple[str, int] | None:
+    """Return the formula that begins at `at`, rewritten with dollar signs, and where it ends; None where none does."""
+    environment = _ENVIRONMENT.match(text, at)
+    if environment:
+        closer = "\\end{" + environment.group(1) + "}"
+        end = text.find(closer, environment.end(), at + _MAX_FORMULA)
+        if end < 0:
+            return None
+        end += len(closer)
+        body = _safe_body(text[at:end])
+        return None if body is None else (body, end)
+    for opener, closer in _CLOSERS.items():
+        if text.startswith(opener, at):
+            start = at + len(opener)
+            end = text.find(closer, start, start + _MAX_FORMULA)
+            if end < 0 or (opener == "$$" and end == start):
+                return None
+            body = _safe_body(text[start:end])
+            if body is None or "$" in body.replace("\\$", "") or not body.strip():
+                return None
+            mark = "$" if opener in ("\\(", "\\\\(") else "$$"
+            return f"{mark}{body.strip() if mark == '$' else body}{mark}", end + len(closer)
+    if text.startswith("$", at):
+        return _match_inline(text, at)
+    return None
+
+
+def _match_inline(text: str, at: int) -> tuple[str, int] | None:
+    """Match `$...$` as pandoc does, so that prices stay prices."""
+    start = at + 1
+    if text[start : start + 1].isspace() or start >= len(text):
+        return None
+    end = text.find("$", start, start + _MAX_FORMULA)
+    while end > 0 and text[end - 1] == "\\":
+        end = text.find("$", end + 1, start + _MAX_FORMULA)
+    if end <= start or text[end - 1].isspace() or text[end + 1 : end + 2].isdigit():
+        return None
+    body = _safe_body(text[start:end])
+    return None if body is None else (f"${body}$", end + 1)
+
+
+def _safe_body(body: str) -> str | None:
+    """Return the formula without anything that Markdown or HTML could take for its own; None where it can't be."""
+    if _REFUSED.search(body) or not _balanced(body):
+        return None
+    body = _LINKISH.sub(r"\1\2 ", body)
+    return re.sub(r"<[ ]?", r"\\lt ", body)
+
+
+def _balanced(body: str) -> bool:
+    depth = 0
+    for brace in re.findall(r"\\[{}]|[{}]", body):
+        depth += {"{": 1, "}": -1}.get(brace, 0)
+        if depth < 0:
+            return False
+    return depth == 0
+
+
+def match_formula_block(lines: list[str], at: int) -> tuple[list[str], int] | None:
+    """Return a formula that takes whole lines from `at` on, and the line after it; None where none begins there."""
+    first = lines[at].strip()
+    if not first.startswith(_BLOCK_OPENERS):
+        return None
+    end = at
+    size = 0
+    while end < len(lines) and lines[end].strip() and size < _MAX_FORMULA:
+        size += len(lines[end]) + 1
+        end += 1
+    text = "\n".join(line.strip() for line in lines[at:end])
+    found = match_formula(text, 0)
+    if found is None:
+        return None
+    formula, stop = found
+    rest = text[stop:].partition("\n")
+    if rest[0].strip(" \t.,;，。；"):
+        return None
+    taken = text.count("\n", 0, stop)
+    return (formula + rest[0].rstrip()).split("\n"), at + taken + 1
+
+
+def reaches_out(code: str, *, dollars: bool) -> bool:
+    """Tell whether JupyterLab would see a formula begin in this code and look for its end behind it.
+
+    Args:
+        code: Text of a code block.
+        dollars: Whether dollar signs count; JupyterLab hides them in fences that begin a line.
+    """
+    opened: str | None = None
+    for token in _TOKEN.findall(code):
+        if token.startswith("\n"):
+            opened = None
+        elif opened is not None:
+            if token == opened:
+                opened = None
+        elif token in ("$", "$$"):
+            opened = token if dollars else None
+        elif token in ("\\\\(", "\\\\["):
+            opened = "\\\\)" if token.endswith("(") else "\\\\]"
+        elif token.startswith("\\begin"):
+            opened = "\\end" + token[6:]
+    return opened is not None or (code.count("{") != code.count("}") and "\\" in code)

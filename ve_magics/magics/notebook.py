@@ -1,0 +1,67 @@
+"""What all magics of one kernel share: the shell, the portal and the session, opened when first needed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ve_magics.engine.session import Session
+from ve_magics.magics.portal import Portal
+
+
+class Notebook:
+    """One kernel's notebook.
+
+    Args:
+        shell: The running IPython shell.
+    """
+
+    def __init__(self, shell: Any) -> None:
+        self.shell = shell
+        self.portal = Portal()
+        self._session: Session | None = None
+
+    @property
+    def session(self) -> Session:
+        """The session; reading the configuration may raise `ConfigError`, and is tried again the next time."""
+        if self._session is None:
+            directory = Path.cwd()
+            self._session = Session(directory=directory, notebook=self._vscode(directory))
+        return self._session
+
+    @property
+    def namespace(self) -> dict[str, Any]:
+        """The notebook's variables."""
+        names: dict[str, Any] = self.shell.user_ns
+        return names
+
+    @property
+    def directory(self) -> Path:
+        """Where the notebook lies."""
+        return self.session.directory
+
+    @property
+    def cell(self) -> str:
+        """What to call the running cell in an error."""
+        return f"cell [{self.shell.execution_count}]"
+
+    def keep(self, name: str | None, value: Any) -> None:
+        """Put a result into a variable, where the line named one."""
+        if name:
+            self.shell.user_ns[name] = value
+
+    def reload(self) -> Session:
+        """Read the configuration anew in a fresh session."""
+        self.close()
+        return self.session
+
+    def close(self) -> None:
+        """Close the session's connections."""
+        session, self._session = self._session, None
+        if session is not None:
+            self.portal.call(session.aclose())
+
+    def _vscode(self, directory: Path) -> Path | None:
+        """VS Code tells the notebook's path in a variable."""
+        path = self.shell.user_ns.get("__vsc_ipynb_file__")
+        return directory / Path(path).name if isinstance(path, str) and path.endswith(".ipynb") else None
