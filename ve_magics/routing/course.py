@@ -64,6 +64,8 @@ class Course:
         """
         if self.chained:
             return (self.index,), now
+        if not self.number:
+            return range(len(self.records)), now
         due = self._due
         untried = [index for index, tries in enumerate(self._tries) if not tries and due[index] != inf]
         if untried:

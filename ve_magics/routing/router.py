@@ -127,6 +127,8 @@ class Router:
                 self._learn(attempt, outcome, now)
                 if outcome.first_token is not None and route.hedge_percentile is not None:
                     self._sample(route, outcome.first_token)
+                if outcome.kind is None:
+                    return
                 verdict = decide(outcome, mutation=mutation, midstream=midstream, settings=self.settings)
                 if not any(verdict):
                     return
@@ -182,6 +184,18 @@ class Router:
         self._leave(attempt)
         if outcome is not None:
             self._learn(attempt, outcome, self._clock())
+
+    def renew_keys(self, provider: str, count: int) -> None:
+        """Note that a provider's keys have changed: so many are there, and none of them needs rest."""
+        self._keys[provider] = count
+        record = self._providers.get(provider)
+        if record is None:
+            return
+        record.keys = max(1, count)
+        record.resting.clear()
+        for target, known in self._targets.items():
+            if target.provider == provider:
+                known.resting.clear()
 
     def snapshot(self) -> tuple[TargetState, ...]:
         """Return what is known of every target that was ever routed to, in that order."""
@@ -246,6 +260,8 @@ class Router:
                 shut.append((max(until, record.breaker.open_until), index))
             elif (gate := record.blocking(course)) is not None:
                 full.append((index, gate))
+            elif route.policy == "ordered":
+                return index, ()
             else:
                 ready.append(index)
         if ready:
