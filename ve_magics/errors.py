@@ -39,7 +39,8 @@
     │  └─ JobTransitionError            a bug: a job can't go from here to there
     └─ StoreError
        ├─ SchemaTooNewError
-       └─ StoreBusyError
+       ├─ StoreBusyError
+       └─ JobChangedError                another kernel changed the job meanwhile
 
 A message says what happened, a hint what to do about it. Neither ever holds a key or a prompt.
 """
@@ -412,6 +413,10 @@ class SchemaTooNewError(StoreError):
 
 class StoreBusyError(StoreError):
     """Another process holds the store for too long."""
+
+
+class JobChangedError(StoreError):
+    """Another kernel changed the job meanwhile; nothing was written."""
 
 
 ERRORS: dict[ErrorKind, type[StatusError]] = {
