@@ -33,15 +33,22 @@ def prefix_key(blocks: Sequence[bytes]) -> str | None:
     return None
 
 
-def attraction(key: str, name: str, weight: float = 1.0) -> float:
-    """Return how much a key is drawn to a name, by rendezvous hashing: the highest wins.
+def favourite(key: str, names: Sequence[str], weights: Sequence[float] = ()) -> int:
+    """Return the index of the name to which a key is drawn, by rendezvous hashing.
 
-    Each name's number depends on that name alone, so taking one away moves only the keys that were drawn to it,
-    and over many keys each name wins in proportion to its weight.
+    Each name's pull depends on that name alone, so taking one away moves only the keys that were drawn to it,
+    and over many keys each name wins in proportion to its weight (equally where none are given).
     """
+    pulls = [_pull(key, name) for name in names]
+    if weights:
+        pulls = [-weight / log(pull) for weight, pull in zip(weights, pulls, strict=True)]
+    return pulls.index(max(pulls))
+
+
+def _pull(key: str, name: str) -> float:
+    """Return a number between 0 and 1, both excluded."""
     digest = hashlib.blake2b(f"{key}\0{name}".encode(), digest_size=8).digest()
-    share = ((int.from_bytes(digest, "big") >> 12) + 0.5) / 2.0**52  # 52 bits: never rounds to 0 or 1
-    return -weight / log(share)
+    return ((int.from_bytes(digest, "big") >> 12) + 0.5) / 2.0**52  # 52 bits: never rounds to 0 or 1
 
 
 def bucket(key: str) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from math import ceil, inf
 from typing import NamedTuple
 
-from ve_magics.routing.affinity import attraction
+from ve_magics.routing.affinity import favourite
 from ve_magics.routing.records import TargetRecord
 from ve_magics.routing.values import Policy, Random, Route, Settings
 
@@ -48,7 +48,7 @@ def _ordered(question: Question) -> int:
 def _weighted(question: Question) -> int:
     weights = question.route.weights or (1.0,) * len(question.records)
     if question.affinity is not None:
-        return _drawn(question, question.ready, weights)
+        return _drawn(question, question.ready, [weights[index] for index in question.ready])
     place = question.random.random() * sum(weights[index] for index in question.ready)
     for index in question.ready:
         place -= weights[index]
@@ -102,13 +102,10 @@ def _affinity(question: Question) -> int:
 
 
 def _drawn(question: Question, equals: Sequence[int], weights: Sequence[float] = ()) -> int:
-    affinity, records = question.affinity, question.records
-    if affinity is None or len(equals) == 1:
+    if question.affinity is None or len(equals) == 1:
         return equals[0]
-    return max(
-        equals,
-        key=lambda index: attraction(affinity, records[index].name, weights[index] if weights else 1.0),
-    )
+    names = [question.records[index].name for index in equals]
+    return equals[favourite(question.affinity, names, weights)]
 
 
 _POLICIES: dict[Policy, Callable[[Question], int]] = {

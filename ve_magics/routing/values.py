@@ -214,6 +214,16 @@ class Outcome:
             hedged=hedged,
         )
 
+    @classmethod
+    def refused(cls, error: UserError) -> Outcome:
+        """Return the outcome of an attempt that was refused here, before anything was sent.
+
+        A missing key counts as a wrong one; whatever else can't be said, another target may be able to say.
+        """
+        if isinstance(error, MissingKeyError):
+            return cls(kind="authentication", sent=False)
+        return cls(kind="bad_request", sent=False, unsupported=True)
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -267,16 +277,6 @@ class Settings:
     queue_cap: float = 0.25
     hedge_samples: int = 20
     content_filter_fallback: bool = False
-
-    @classmethod
-    def refused(cls, error: UserError) -> Outcome:
-        """Return the outcome of an attempt that was refused here, before anything was sent.
-
-        A missing key counts as a wrong one; whatever else can't be said, another target may be able to say.
-        """
-        if isinstance(error, MissingKeyError):
-            return cls(kind="authentication", sent=False)
-        return cls(kind="bad_request", sent=False, unsupported=True)
 
 
 @dataclass(frozen=True, slots=True)
