@@ -31,7 +31,7 @@ def film(prompt: str, *, seconds: float, width: int, height: int, seed: int = 0,
         An MP4 file: one H.264 track (constrained baseline, yuv420p), index first, a key picture every two seconds.
 
     Raises:
-        ValueError: A size, the duration or the frame rate is out of range.
+        ValueError: A size, the duration or the frame rate is out of range, or all of it is more than H.264 allows.
     """
     if not 0 < seconds <= _LONGEST:
         raise ValueError(f"a film lasts more than 0 and at most {_LONGEST:g} seconds, not {seconds:g}")

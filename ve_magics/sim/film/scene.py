@@ -73,7 +73,7 @@ class Scene:
             )
         self.width, self.height, self.count, self.fps = width, height, count, fps
         self._unit = max(1, min(width, height) // 360)
-        self._margin = MACROBLOCK * max(1, self._unit)
+        self._margin = MACROBLOCK * self._unit
         self._chance = Chance(prompt, seed)
         self._palette = self._chance.choice(PALETTES)
         self._base = Canvas(width, height)
@@ -104,7 +104,8 @@ class Scene:
         right = self.width - self._mark_pill.width - self._margin
         self._draw_label(canvas, self._mark_pill, self._mark, right)
         if clock:
-            self._draw_label(canvas, self._clock_pill, self._print(self._clock(index)), self._margin)
+            if self._margin + self._clock_pill.width <= right:
+                self._draw_label(canvas, self._clock_pill, self._print(self._clock(index)), self._margin)
             self._draw_bar(canvas, index + 1)
         return canvas.picture()
 
@@ -132,7 +133,7 @@ class Scene:
         rows = caption.draw(lines or [" "], scale, gap=4 * scale)
         self._bar_top = props.even(height - margin // 2 - 4 * unit)
         self._panel = (self._bar_top - len(rows) - margin) // MACROBLOCK * MACROBLOCK
-        room = height // 8
+        room = min(width, height) // 8
         self._near_top = props.even(self._panel - room - 4 * unit)
         self._far_top = props.even(self._near_top - MACROBLOCK - room)
         self._room = min(254, props.even(room))
@@ -200,6 +201,7 @@ class Scene:
     def _send_travellers(self) -> list[_Traveller]:
         chance, palette, width, sky = self._chance, self._palette, self.width, self._far_top
         seconds = -(-self.count // self.fps)
+        span = min(sky, width * 9 // 16)
         travellers = []
         radius = min(width, sky * 2) * 9 // 100
         orb = props.sun(palette, max(6, radius))
@@ -208,13 +210,13 @@ class Scene:
         travellers.append(_Traveller(orb, start, max(0, top), width * chance.number(40, 50) // 100))
         drift = width * seconds // 40
         for number in range(4):
-            size = max(8, sky * chance.number(13, 21) // 100)
+            size = max(8, span * chance.number(13, 21) // 100)
             shape = props.cloud(palette, chance, size)
             left = props.even(width * (number * 27 + chance.number(-6, 6)) // 100)
-            top = props.even((sky - shape.height) * chance.number(5, 85) // 100)
+            top = props.even((sky - shape.height) * chance.number(22, 88) // 100)
             travellers.append(_Traveller(shape, left, max(0, top), drift))
         draw = chance.choice((props.balloon, props.paper_plane, props.flock))
-        size = max(16, sky * (42 if draw is props.balloon else 16) // 100)
+        size = max(16, span * (42 if draw is props.balloon else 16) // 100)
         hero = draw(palette, size)
         left = props.even(width * chance.number(2, 30) // 100)
         top = props.even((sky - hero.height) * chance.number(25, 80) // 100)
