@@ -15,11 +15,8 @@ from yarl import URL
 
 from ve_magics.engine.transport import failures
 from ve_magics.engine.transport.surroundings import Origin, Proxies, Proxy, client_tls
-from ve_magics.engine.transport.wire import Stage, WireCall
+from ve_magics.engine.transport.wire import KEEPALIVE, Stage, WireCall
 from ve_magics.errors import ConfigError, RequestError
-
-KEEPALIVE = 15.0
-"""Seconds for which an idle connection is kept."""
 
 _NO_TIMEOUTS = aiohttp.ClientTimeout(total=None, connect=None, sock_read=None, sock_connect=None)
 _OWN_HEADERS = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
@@ -66,9 +63,17 @@ class AiohttpBackend:
     Args:
         tls: Whom to trust; the system's certificates by default.
         proxies: Which proxies to use; the environment's by default.
+        keepalive: Seconds for which an idle connection is kept.
     """
 
-    def __init__(self, *, tls: ssl.SSLContext | None = None, proxies: Proxies | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        tls: ssl.SSLContext | None = None,
+        proxies: Proxies | None = None,
+        keepalive: float = KEEPALIVE,
+    ) -> None:
+        self._keepalive = keepalive
         self._tls = tls
         self._proxies = proxies or Proxies()
         self._ways: dict[Origin, Proxy | None] = {}
@@ -124,7 +129,7 @@ class AiohttpBackend:
 
     def _open_session(self) -> aiohttp.ClientSession:
         self._session = aiohttp.ClientSession(
-            connector=_Connector(limit=0, keepalive_timeout=KEEPALIVE),
+            connector=_Connector(limit=0, keepalive_timeout=self._keepalive),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             trust_env=False,

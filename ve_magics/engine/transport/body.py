@@ -26,36 +26,34 @@ class Inflater:
     def __init__(self, encoding: str) -> None:
         self._gzip = encoding != "deflate"
         self._inflate = zlib.decompressobj(zlib.MAX_WBITS | 16 if self._gzip else zlib.MAX_WBITS)
-        self._begun = False
-        self._fresh = True
+        self._head = b""
+        self._begun = self._gzip
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Yield what `data` unpacks to, in pieces of at most `PIECE` bytes."""
-        self._begun = self._begun or bool(data)
+        if len(self._head) < 2:
+            self._head += data
+            if len(self._head) < 2 and not self._gzip:
+                return
+            if not self._begun:
+                self._begun = True
+                data = self._head
+                if not _is_zlib(data):
+                    self._inflate = zlib.decompressobj(-zlib.MAX_WBITS)
         while data:
             if self._inflate.eof:
                 if not self._gzip or not data.strip(b"\0"):
                     return
                 self._inflate = zlib.decompressobj(zlib.MAX_WBITS | 16)
-            piece = self._unpack(data)
+            piece = self._inflate.decompress(data, PIECE)
             if piece:
                 yield piece
             data = self._inflate.unused_data if self._inflate.eof else self._inflate.unconsumed_tail
 
     def end(self) -> None:
         """Check that the body was whole; an empty body is."""
-        if self._begun and not self._inflate.eof:
+        if self._head and not self._inflate.eof:
             raise zlib.error("truncated")
-
-    def _unpack(self, data: bytes) -> bytes:
-        fresh, self._fresh = self._fresh, False
-        try:
-            return self._inflate.decompress(data, PIECE)
-        except zlib.error:
-            if not fresh or self._gzip:
-                raise
-            self._inflate = zlib.decompressobj(-zlib.MAX_WBITS)
-            return self._inflate.decompress(data, PIECE)
 
 
 class Inflaters:
@@ -91,6 +89,11 @@ def encodings(header: str) -> list[str]:
     """Return the encodings that a Content-Encoding header names, in the order in which they were applied."""
     names = (name.strip().lower().removeprefix("x-") for name in header.split(","))
     return [name for name in names if name not in ("", "identity")]
+
+
+def _is_zlib(data: bytes) -> bool:
+    """Return whether bytes begin with a zlib header (RFC 1950); some servers send deflate without one."""
+    return data[0] & 0x0F == 8 and int.from_bytes(data[:2], "big") % 31 == 0
 
 
 KNOWN = frozenset({"gzip", "deflate"})

@@ -32,9 +32,9 @@ def connect_failed(host: str, error: BaseException) -> ConnectFailedError:
     """Say why a connection could not be made, from the root of the error's causes."""
     causes = list(_causes(error))
     for cause in causes:
-        if isinstance(cause, ssl.SSLCertVerificationError):
+        if isinstance(cause, ssl.SSLCertVerificationError) and (why := getattr(cause, "verify_message", "")):
             return ConnectFailedError(
-                f"The certificate of {host} can't be trusted: {cause.verify_message or 'not verified'}.",
+                f"The certificate of {host} can't be trusted: {why}.",
                 hint="If a company proxy or a server of your own stands there, set SSL_CERT_FILE to its certificate.",
             )
         if isinstance(cause, socket.gaierror):

@@ -13,16 +13,14 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from functools import lru_cache
 from importlib.util import find_spec
+from typing import Any
 
 import httpx
 
 from ve_magics.engine.transport import failures
 from ve_magics.engine.transport.surroundings import Origin, Proxies, client_tls
-from ve_magics.engine.transport.wire import Stage, WireCall
+from ve_magics.engine.transport.wire import KEEPALIVE, Stage, WireCall
 from ve_magics.errors import ConfigError, RequestError
-
-KEEPALIVE = 15.0
-"""Seconds for which an idle connection is kept."""
 
 _NO_TIMEOUTS: dict[str, float | None] = {"connect": None, "read": None, "write": None, "pool": None}
 _NO_LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=KEEPALIVE)
@@ -38,6 +36,11 @@ class Lane:
         self.idle: deque[tuple[httpx.AsyncHTTPTransport, float]] = deque()
         self._tls = tls
         self._proxy = proxy
+
+    @property
+    def is_proxied(self) -> bool:
+        """Return whether a proxy stands on the way."""
+        return self._proxy is not None
 
     def take(self) -> httpx.AsyncHTTPTransport:
         """Return the warmest idle connection, or a new one."""
@@ -95,9 +98,17 @@ class HttpxBackend:
     Args:
         tls: Whom to trust; the system's certificates by default.
         proxies: Which proxies to use; the environment's by default.
+        keepalive: Seconds for which an idle connection is kept.
     """
 
-    def __init__(self, *, tls: ssl.SSLContext | None = None, proxies: Proxies | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        tls: ssl.SSLContext | None = None,
+        proxies: Proxies | None = None,
+        keepalive: float = KEEPALIVE,
+    ) -> None:
+        self._keepalive = keepalive
         self._tls = tls
         self._plain = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # stands in where no TLS is spoken
         self._proxies = proxies or Proxies()
@@ -111,11 +122,15 @@ class HttpxBackend:
         origin = _origin(call.url)
         lane = self._lanes.get(origin) or self._lane(origin)
 
-        async def trace(event: str, info: Mapping[str, object]) -> None:
+        stream: Any = None
+
+        async def trace(event: str, info: Mapping[str, Any]) -> None:
+            nonlocal stream
             if event == "http11.send_request_headers.started":
-                request = info["request"]
-                if getattr(request, "method", b"") != b"CONNECT":
+                if info["request"].method != b"CONNECT":
                     connected()
+            elif event == "connection.connect_tcp.complete":
+                stream = info["return_value"]
 
         request = httpx.Request(
             call.method,
@@ -128,8 +143,12 @@ class HttpxBackend:
         self._connections.add(connection)
         try:
             response = await connection.handle_async_request(request)
-        except BaseException:
+        except BaseException as error:
             await self.give_back(lane, connection, usable=False)
+            if stream is not None:  # httpcore forgets a socket whose TLS handshake is cancelled
+                await stream.aclose()
+            elif lane.is_proxied and isinstance(error, httpx.ConnectError):
+                raise httpx.ProxyError("no connection to the proxy") from error
             raise
         return HttpxReply(response, connection, lane, self)
 
@@ -141,7 +160,7 @@ class HttpxBackend:
             loop = asyncio.get_running_loop()
             lane.idle.append((connection, loop.time()))
             if self._broom is None:
-                self._broom = loop.call_later(KEEPALIVE, self._sweep)
+                self._broom = loop.call_later(self._keepalive, self._sweep)
         else:
             self._connections.discard(connection)
             await connection.aclose()
@@ -194,7 +213,7 @@ class HttpxBackend:
         """Take the connections that have been idle for too long off their stacks and close them."""
         self._broom = None
         loop = asyncio.get_running_loop()
-        oldest = loop.time() - KEEPALIVE
+        oldest = loop.time() - self._keepalive
         stale = []
         left = 0
         for lane in self._lanes.values():
@@ -202,7 +221,7 @@ class HttpxBackend:
                 stale.append(lane.idle.popleft()[0])
             left += len(lane.idle)
         if left:
-            self._broom = loop.call_later(KEEPALIVE / 2, self._sweep)
+            self._broom = loop.call_later(self._keepalive / 2, self._sweep)
         if stale:
             self._connections.difference_update(stale)
             self._sweeping = loop.create_task(_close_all(stale))

@@ -11,6 +11,9 @@ from ve_magics.errors import RequestError
 Headers = tuple[tuple[str, str], ...]
 """Header fields in the order in which they are sent."""
 
+KEEPALIVE = 15.0
+"""Seconds for which an idle connection is kept, unless told otherwise."""
+
 Stage = Literal["opening", "answer", "body"]
 """How far a call had come when it failed: no connection yet, no headers yet, in the middle of the body."""
 
