@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from ve_magics.errors import ERRORS, ErrorKind, StatusError
+from ve_magics.errors import ERRORS, DecodeError, ErrorKind, StatusError
 from ve_magics.messages import State
 
 CODES: dict[str, ErrorKind] = {
@@ -83,7 +83,6 @@ CODES: dict[str, ErrorKind] = {
     "request_timeout": "timeout",
     "deadline_exceeded": "timeout",
     "cancelled": "timeout",
-    "use_responses": "bad_request",
     "unsupported_parameter": "bad_request",
     "unsupported_value": "bad_request",
     "invalid_value": "bad_request",
@@ -143,12 +142,13 @@ _STATUSES: dict[int, ErrorKind] = {
     403: "permission",
     404: "model_not_found",
     408: "timeout",
+    409: "overloaded",
     413: "bad_request",
     422: "bad_request",
     429: "rate_limit",
     499: "timeout",
     500: "server",
-    502: "overloaded",
+    502: "server",
     503: "overloaded",
     504: "timeout",
     529: "overloaded",
@@ -274,18 +274,22 @@ def failure(
 
 
 def page_failure(status: int, headers: Mapping[str, str], body: bytes) -> StatusError:
-    """Return the error for a web page that came where the dialect's JSON was due."""
+    """Return the error for a web page that came with a bad status where the dialect's JSON was due."""
+    return failure(status, f"The provider answered {status} with {_page(body)}.", headers=headers)
+
+
+def page_reply(body: bytes) -> DecodeError:
+    """Return the error for a web page that came with a good status where an answer was due."""
+    return DecodeError(
+        f"The address answered with {_page(body)} instead of JSON.",
+        hint="Check base_url: it usually ends in /v1.",
+        retryable=False,
+    )
+
+
+def _page(body: bytes) -> str:
     title = html_title(body)
-    shown = f" titled “{mask(title, limit=80)}”" if title else ""
-    if status < 400:
-        error: StatusError = ERRORS["model_not_found"](
-            f"The address answered with a web page{shown} instead of JSON.",
-            status=status,
-            hint="Check base_url: it usually ends in /v1.",
-        )
-    else:
-        error = failure(status, f"The provider answered {status} with a web page{shown}.", headers=headers)
-    return error
+    return f"a web page titled “{mask(title, limit=80)}”" if title else "a web page"
 
 
 def seal(state: State) -> str:

@@ -22,9 +22,9 @@ class ChatCompletions:
         """Return the request as this provider wants it."""
         return request.encode_request(chat, provider)
 
-    def decoder(self, *, origin: str, stream: bool) -> ReplyDecoder:  # noqa: ARG002 - the bytes tell the form
+    def decoder(self, *, origin: str, stream: bool) -> ReplyDecoder:
         """Return a fresh decoder of one reply; it looks at the bytes to see which form has come."""
-        return ReplyDecoder(origin)
+        return ReplyDecoder(origin, stream=stream)
 
     def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> StatusError:
         """Return the failure that a reply with a bad HTTP status tells."""

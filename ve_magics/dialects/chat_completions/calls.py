@@ -86,7 +86,7 @@ class Calls:
 
         call = None if whole else self._known(key, id_, name)
         if call is None:
-            call = Call(id_ or self._make_id(reply_id), part, custom=custom)
+            call = Call(self._unique(id_, reply_id), part, custom=custom)
             self.all.append(call)
         if key is not None:
             self._by_index[key] = call
@@ -95,23 +95,32 @@ class Calls:
                 call.extra[field] = fragment[field]
         return self._grow(call, name, text)
 
-    def _make_id(self, reply_id: str) -> str:
-        stem = "".join(letter for letter in reply_id if letter.isalnum() and letter.isascii())[-24:]
-        return f"call_{stem}_{self.choice}_{len(self.all)}" if stem else f"call_{self.choice}_{len(self.all)}"
+    def _unique(self, id_: str, reply_id: str) -> str:
+        """Return the call's own id, or one made from the reply's where it has none or another call has the same."""
+        taken = {call.id for call in self.all}
+        if id_ and id_ not in taken:
+            return id_
+        letters = "".join(letter for letter in reply_id if letter.isalnum() and letter.isascii())[-24:]
+        number = len(self.all)
+        while (made := "_".join(filter(None, ("call", letters, str(self.choice), str(number))))) in taken:
+            number += 1
+        return made
 
     def _known(self, key: int | None, id_: str, name: str) -> Call | None:
         """Return the call that a fragment goes on with, or None where it begins one."""
         call = self._by_index.get(key) if key is not None else None
+        indexed = call is not None
         if call is None:
-            same = next((call for call in self.all if id_ and call.id == id_), None)
-            if same is not None or id_ or key is not None or not self.all:
-                return same
-            call = self.all[-1]
-        if id_ == call.id or not name or not call.name:
+            call = next((call for call in self.all if id_ and call.id == id_), None)
+            if key is not None and name:
+                return None
+            if call is None and self.all and not id_ and not (key is not None and self._by_index):
+                call = self.all[-1]
+        if call is None or not name or not call.name or (indexed and id_ == call.id):
             return call
         if name != call.name:
             return None
-        return None if call.over() and (id_ or call.arguments) else call
+        return None if call.over() and (call.arguments or (indexed and id_)) else call
 
     def _grow(self, call: Call, name: str, text: str) -> list[Event]:
         call.grow(text)

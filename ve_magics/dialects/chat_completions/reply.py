@@ -12,7 +12,7 @@ import msgspec
 from ve_magics.dialects.chat_completions.choice import NAME, ChoiceReader
 from ve_magics.dialects.chat_completions.faults import decode_fault
 from ve_magics.dialects.chat_completions.usage import decode_usage
-from ve_magics.dialects.failures import is_html, mask, page_failure
+from ve_magics.dialects.failures import is_html, mask, page_reply
 from ve_magics.dialects.sse import ServerSentEvent, SSEDecoder
 from ve_magics.errors import DecodeError, RequestError, TransportError
 from ve_magics.events import Event, Passthrough, Started, TextDelta, UsageReported
@@ -31,10 +31,12 @@ class ReplyDecoder:
 
     Args:
         origin: Name of the provider that answers.
+        stream: Whether a stream was asked for; it decides only how an empty reply is named.
     """
 
-    def __init__(self, origin: str) -> None:
+    def __init__(self, origin: str, *, stream: bool) -> None:
         self._origin = origin
+        self._stream = stream
         self._head = b""
         self._sse: SSEDecoder | None = None
         self._body: bytearray | None = None
@@ -121,7 +123,7 @@ class ReplyDecoder:
         if sse.stray and not self._over:
             text = "\n".join(sse.stray)
             if is_html(text.encode()):
-                raise page_failure(200, {}, text.encode())
+                raise page_reply(text.encode())
             try:
                 fault = decode_fault(_parse(text))
             except ValueError:
@@ -134,13 +136,11 @@ class ReplyDecoder:
     def _read_body(self, body: bytes, events: list[Event]) -> None:
         """Read a reply that came as one JSON value, or as something else."""
         if is_html(body):
-            raise page_failure(200, {}, body)
+            raise page_reply(body)
         text = body.decode("utf-8", "replace").removeprefix("\ufeff").strip()
         try:
             value = _parse(text)
-        except ValueError as error:
-            if "truncated" in str(error):
-                raise TransportError("The reply ended before its JSON was whole.") from None
+        except ValueError:
             raise DecodeError(f"The reply is broken JSON: {mask(text, limit=120)}") from None
         self._chunk(value, "", events)
         if not self._choices:
@@ -149,6 +149,8 @@ class ReplyDecoder:
 
     def _check_end(self) -> None:
         if not self._choices:
+            if not self._stream and self._sse is None:
+                raise DecodeError("The reply is empty.")
             raise TransportError("The stream ended before an answer began.")
         if not all(choice.finish for choice in self._choices.values()):
             raise TransportError("The stream ended before the answer was finished.")
@@ -272,8 +274,8 @@ def _parse(text: str) -> Any:
     """
     try:
         return msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, RecursionError):
         try:
             return json.loads(_LONE_SURROGATE.sub(r"\\ufffd", text))
         except (ValueError, RecursionError):
-            raise ValueError(str(error)) from None
+            raise ValueError("no JSON") from None

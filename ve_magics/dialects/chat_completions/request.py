@@ -82,7 +82,7 @@ def encode_request(request: ChatRequest, provider: Provider) -> WireRequest:
         body["stream"] = True
         if quirks.stream_usage:
             body["stream_options"] = {"include_usage": True}
-    if same:
+    if request.dialect in ("", NAME):
         with_extra(body, {name: value for name, value in request.extra.items() if name not in _DEPRECATED})
         if request.stream and quirks.stream_usage and isinstance(body.get("stream_options"), dict):
             body["stream_options"] |= {"include_usage": True}
