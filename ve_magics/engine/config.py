@@ -27,6 +27,11 @@ BESIDE = "ve_magics.toml"
 """Name of the file beside a notebook that may choose models and routes."""
 
 
+def child_environment(**changes: str) -> dict[str, str]:
+    """Return the environment for a process that is started here, with these changes."""
+    return {**os.environ, **changes}
+
+
 class Chosen(msgspec.Struct, frozen=True):
     """A default and the reason why it holds."""
 

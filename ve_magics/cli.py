@@ -1,0 +1,92 @@
+"""The `ve-magics` command."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ve_magics import __version__
+from ve_magics.errors import VeError
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from ve_magics.demo import run_demo
+
+    return run_demo(options.folder)
+
+
+def _lab(options: argparse.Namespace) -> int:
+    from ve_magics.demo import open_lab
+
+    return open_lab(options.folder, options.arguments)
+
+
+def _sim(options: argparse.Namespace) -> int:
+    from ve_magics.sim.serve import serve
+
+    serve(options.host, options.port)
+    return 0
+
+
+def _doctor(_: argparse.Namespace) -> int:
+    from ve_magics.engine.doctor import examine
+    from ve_magics.engine.session import Session
+
+    async def look() -> int:
+        session = Session()
+        try:
+            findings = await examine(session)
+        finally:
+            await session.aclose()
+        for finding in findings:
+            print("ok " if finding.good else "!! ", finding.text)
+        return 0 if all(finding.good for finding in findings) else 1
+
+    return asyncio.run(look())
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command's parser."""
+    top = argparse.ArgumentParser(
+        prog="ve-magics", description="AI models, text and video, in a Jupyter notebook."
+    )
+    top.add_argument("--version", action="version", version=f"ve_magics {__version__}")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    demo = commands.add_parser("demo", help="run the quickstart notebook here in the terminal")
+    demo.add_argument(
+        "--folder", type=Path, default=Path("demo"), help="where the results go (default: demo)"
+    )
+    demo.set_defaults(run=_demo)
+
+    lab = commands.add_parser("lab", help="open the quickstart notebook in JupyterLab")
+    lab.add_argument(
+        "--folder", type=Path, default=Path("demo"), help="where the notebook goes (default: demo)"
+    )
+    lab.add_argument("arguments", nargs=argparse.REMAINDER, help="passed on to jupyter lab")
+    lab.set_defaults(run=_lab)
+
+    sim = commands.add_parser("sim", help="serve the simulated providers over HTTP")
+    sim.add_argument("--host", default="127.0.0.1", help="address to listen at (default: 127.0.0.1)")
+    sim.add_argument("--port", type=int, default=8765, help="port; 0 takes a free one (default: 8765)")
+    sim.set_defaults(run=_sim)
+
+    doctor = commands.add_parser("doctor", help="look for what is wrong")
+    doctor.set_defaults(run=_doctor)
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit status."""
+    options = parser().parse_args(arguments)
+    try:
+        status: int = options.run(options)
+    except VeError as error:
+        print(f"ve-magics: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return status

@@ -1,0 +1,62 @@
+"""What each provider offers now."""
+
+from __future__ import annotations
+
+import msgspec
+
+from ve_magics import catalog
+from ve_magics.dialects.contract import WireRequest
+from ve_magics.dialects.registry import get_dialect
+from ve_magics.engine.gateway import Gateway, refused
+from ve_magics.engine.transport import Deadlines
+from ve_magics.errors import DecodeError
+
+LIST_LIMIT = 8 * 1024 * 1024
+"""Most bytes of a list of models."""
+
+QUICK = Deadlines(connect=3, first_token=10, silence=10, total=15)
+"""Limits of a question that somebody waits for at the prompt."""
+
+
+async def living_models(gateway: Gateway, name: str, *, deadlines: Deadlines = QUICK) -> tuple[str, ...]:
+    """Return the models that a provider offers now, by name; those of the catalog where it has no list.
+
+    Raises:
+        UnknownModelError: There is no such provider.
+        MissingKeyError: It needs a key.
+        RequestError: It can't be asked.
+    """
+    provider = gateway.config.provider(name)
+    query = (("pageSize", "1000"),) if provider.dialect == "generate_content" else ()
+    wire = WireRequest(path="/models", method="GET", headers=(("accept", "application/json"),), query=query)
+    reply = await gateway.call(wire, provider, deadlines=deadlines)
+    try:
+        if reply.status in (404, 405):
+            return catalog.KNOWN_MODELS.get(name, ())
+        if reply.status >= 300:
+            raise await refused(reply, get_dialect(provider.dialect))
+        body = await reply.read(LIST_LIMIT)
+    finally:
+        await reply.aclose()
+    return read_models(body, name)
+
+
+def read_models(body: bytes, provider: str) -> tuple[str, ...]:
+    """Return the names in a list of models, in OpenAI's, Anthropic's or Google's form, sorted.
+
+    Raises:
+        DecodeError: It is none of them.
+    """
+    try:
+        data = msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        data = None
+    rows = data if isinstance(data, list) else None
+    if isinstance(data, dict):
+        rows = data.get("data", data.get("models"))
+    if not isinstance(rows, list):
+        raise DecodeError(
+            f"{provider} answered something that is no list of models.", hint="Check its base_url."
+        )
+    names = (row.get("id") or row.get("name") for row in rows if isinstance(row, dict))
+    return tuple(sorted({name.removeprefix("models/") for name in names if isinstance(name, str)}))

@@ -1,0 +1,273 @@
+"""`%ve`: what is in use and why, and how to change it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ve_magics.engine.keys import save_to_keyring
+from ve_magics.engine.local import running_servers
+from ve_magics.engine.models import living_models
+from ve_magics.errors import ArgumentsError, ConfigError, VeError
+from ve_magics.magics.notebook import Notebook
+
+USAGE = (
+    "%ve [models [PROVIDER] | use MODEL | key PROVIDER | usage | cache [clear] | record [NAME] | replay | live"
+    " | reload | doctor]"
+)
+
+
+def ve(notebook: Notebook, line: str) -> None:
+    """Run `%ve`.
+
+    Raises:
+        VeError: The line is not understood, or what it asks for can't be done.
+    """
+    verb, *words = line.split() or [""]
+    command = _COMMANDS.get(verb)
+    if command is None:
+        raise ArgumentsError(f"%ve has no command {verb!r}.", hint=f"Usage: {USAGE}")
+    command(notebook, words)
+
+
+def _show(rows: list[tuple[str, str]] | str) -> None:
+    from IPython.display import display
+
+    if isinstance(rows, str):
+        text = rows
+    else:
+        width = max(len(name) for name, _ in rows)
+        text = "\n".join(f"{name:<{width}}  {value}".rstrip() for name, value in rows)
+    display({"text/plain": text}, raw=True)
+
+
+def _status(notebook: Notebook, words: list[str]) -> None:
+    _nothing_more("%ve", words)
+    session = notebook.session
+    config = session.config
+    rows: list[tuple[str, str]] = []
+    for kind in ("chat", "video"):
+        chosen = config.default(kind)
+        rows.append((kind, f"{chosen.model}  ({chosen.why})"))
+        try:
+            route = config.route(chosen.model)
+        except VeError as error:
+            rows.append(("", f"! {error.message} {error.hint}"))
+            continue
+        for target in route.targets:
+            provider = config.provider(target.provider)
+            keys = config.keys(provider.name)
+            if provider.simulated:
+                key = "simulated: answers are made up here, nothing is sent"
+            elif keys:
+                key = f"key from {keys[0].source}"
+            else:
+                key = (
+                    "no key needed"
+                    if provider.keyless
+                    else f"NO KEY: set {next(iter(provider.key_names), '')}"
+                )
+            rows.append(("", f"→ {target} at {provider.host}, {key}"))
+    keyed = [name for name in config.providers if config.keys(name)]
+    rows.append(("keys", ", ".join(keyed) or "none; %ve key PROVIDER asks for one"))
+    rows.append(
+        ("configuration", ", ".join(str(path) for path in config.read_from) or f"none ({config.path})")
+    )
+    rows.append(("recording", _mode(session.mode, session)))
+    total = session.ledger.totals(session=session.id)
+    if total:
+        one = total[0]
+        unknown = f", {one.unknown} of unknown cost" if one.unknown else ""
+        rows.append(
+            (
+                "this session",
+                f"{one.calls} calls, {one.input + one.output:,} tokens, ${one.cost:.4f}{unknown}",
+            )
+        )
+    rows.append(("cache", f"{session.cache.size().entries} answers of this session"))
+    servers = notebook.portal.call(running_servers(session.gateway))
+    rows += [
+        ("running here", f"{server.provider} ({len(server.models)} models): %ve use {server.suggestion}")
+        for server in servers
+    ]
+    rows += [("warning", warning) for warning in dict.fromkeys(session.warnings)]
+    _show(rows)
+
+
+def _mode(mode: str, session: Any) -> str:
+    match mode:
+        case "off":
+            return "off"
+        case "record":
+            return f"writing to {session.recording.path.name}"
+        case "replay":
+            names = ", ".join(recording.path.name for recording in session.replays)
+            return f"replaying from {names or 'nothing: no recording lies here'}; nothing is sent"
+        case _:
+            return "auto: recorded answers where there are some, live otherwise"
+
+
+def _models(notebook: Notebook, words: list[str]) -> None:
+    session = notebook.session
+    config = session.config
+    if words:
+        names = [words[0]]
+        config.provider(words[0])
+    else:
+        names = [name for name, row in config.providers.items() if config.usable(name) and not row.local]
+        names += [server.provider for server in notebook.portal.call(running_servers(session.gateway))]
+    lines: list[str] = []
+    for name in names:
+        try:
+            listed = notebook.portal.call(living_models(session.gateway, name))
+        except VeError as error:
+            lines.append(f"{name}: {error.message}")
+            continue
+        lines.append(f"{name} ({len(listed)})")
+        lines += [f"  {name}/{model}" for model in listed]
+    routes = [f"  {name}" for name in config.names() if "/" not in name]
+    if routes:
+        lines += ["routes and aliases", *routes]
+    _show("\n".join(lines))
+
+
+def _use(notebook: Notebook, words: list[str]) -> None:
+    if len(words) != 1:
+        raise ArgumentsError("%ve use takes one model.", hint="For example: %ve use openai/gpt-5.4-mini")
+    config = notebook.session.config
+    route = config.route(words[0])
+    kind = "video" if all(_makes_video(config, str(target)) for target in route.targets) else "chat"
+    config.use(kind, words[0])
+    _show(f"{kind}: {words[0]} → {', then '.join(str(target) for target in route.targets)}")
+
+
+def _makes_video(config: Any, target: str) -> bool:
+    name = target.partition("/")[2].lower()
+    words = ("sora", "veo", "kling", "video", "film", "hailuo", "wan", "seedance", "runway", "ray-", "omni")
+    return bool(config.provider(target.partition("/")[0]).video) and any(word in name for word in words)
+
+
+def _key(notebook: Notebook, words: list[str]) -> None:
+    save = "--save" in words
+    words = [word for word in words if word != "--save"]
+    if len(words) != 1:
+        raise ArgumentsError(
+            "%ve key takes one provider.", hint="For example: %ve key openai. Never type the key itself here."
+        )
+    config = notebook.session.config
+    provider = config.provider(words[0])
+    import getpass
+
+    try:
+        key = getpass.getpass(f"Key for {provider.name}: ").strip()
+    except Exception as error:  # a front end without input raises an error of its own kind
+        if isinstance(error, (EOFError, KeyboardInterrupt)):
+            raise
+        variable = next(iter(provider.key_names), "its environment variable")
+        raise ConfigError(
+            "Nobody can type a key here.", hint=f"Set {variable} before the kernel starts."
+        ) from None
+    if not key:
+        raise ArgumentsError("No key was typed.", hint="Nothing was changed.")
+    config.hold_key(provider.name, key)
+    kept = (
+        "in the system keyring"
+        if save and save_to_keyring(provider.name, key)
+        else "in memory until the kernel ends"
+    )
+    _show(f"The key of {provider.name} is kept {kept}.")
+
+
+def _usage(notebook: Notebook, words: list[str]) -> None:
+    _nothing_more("%ve usage", words)
+    session = notebook.session
+    totals = session.ledger.totals(by=("provider", "model"), session=session.id)
+    if not totals:
+        _show("Nothing was asked in this session.")
+        return
+    rows = [("model", "calls   tokens in  of them cached  tokens out     cost")]
+    for total in totals:
+        cost = f"${total.cost:.4f}" + (f" + {total.unknown} unknown" if total.unknown else "")
+        rows.append(
+            (
+                "/".join(total.group),
+                f"{total.calls:>5} {total.input:>11,} {total.cached_input:>15,} {total.output:>11,}  {cost:>7}",
+            )
+        )
+    _show(rows)
+
+
+def _cache(notebook: Notebook, words: list[str]) -> None:
+    session = notebook.session
+    if words == ["clear"]:
+        _show(f"{session.forget()} answers forgotten.")
+        return
+    _nothing_more("%ve cache [clear]", words)
+    size = session.cache.size()
+    _show(f"{size.entries} answers of this session, {size.bytes:,} bytes, used {size.hits} times.")
+
+
+def _record(notebook: Notebook, words: list[str]) -> None:
+    session = notebook.session
+    path = None
+    if words:
+        name = words[0] if words[0].endswith(".ipynb") else f"{words[0]}.ipynb"
+        if "/" in name or "\\" in name:
+            raise ArgumentsError(
+                "%ve record takes a name, not a path.", hint="The recording lies beside the notebook."
+            )
+        path = session.directory / name
+    before = session.mode
+    try:
+        session.set_mode("record", path)
+    except VeError:
+        session.mode = before
+        raise
+    _show(f"Recording to {session.recording.path.name}; {len(session.recording)} answers are in it.")
+
+
+def _replay(notebook: Notebook, words: list[str]) -> None:
+    _nothing_more("%ve replay", words)
+    session = notebook.session
+    session.set_mode("replay")
+    _show(f"Recording: {_mode('replay', session)}.")
+
+
+def _live(notebook: Notebook, words: list[str]) -> None:
+    _nothing_more("%ve live", words)
+    notebook.session.set_mode("off")
+    _show("Answers come live and are not recorded.")
+
+
+def _reload(notebook: Notebook, words: list[str]) -> None:
+    _nothing_more("%ve reload", words)
+    notebook.reload()
+    _status(notebook, [])
+
+
+def _doctor(notebook: Notebook, words: list[str]) -> None:
+    _nothing_more("%ve doctor", words)
+    from ve_magics.engine.doctor import examine
+
+    findings = notebook.portal.call(examine(notebook.session))
+    _show([("ok" if finding.good else "!!", finding.text) for finding in findings])
+
+
+def _nothing_more(command: str, words: list[str]) -> None:
+    if words:
+        raise ArgumentsError(f"{command} takes nothing more than that.", hint=f"Usage: {USAGE}")
+
+
+_COMMANDS: dict[str, Callable[[Notebook, list[str]], None]] = {
+    "": _status,
+    "models": _models,
+    "use": _use,
+    "key": _key,
+    "usage": _usage,
+    "cache": _cache,
+    "record": _record,
+    "replay": _replay,
+    "live": _live,
+    "reload": _reload,
+    "doctor": _doctor,
+}

@@ -1,0 +1,70 @@
+"""A notebook run that shows in the terminal what a front end would show, as it comes."""
+
+from __future__ import annotations
+
+from typing import Any, TextIO
+
+from nbclient import NotebookClient
+
+from ve_magics.engine.config import child_environment
+
+
+class EchoingClient(NotebookClient):  # type: ignore[misc]  # nbclient is untyped here
+    """Runs a notebook like nbclient and writes each cell's source and growing outputs to a stream.
+
+    The kernel is told that somebody watches, so that answers stream; the notebook is left with the same single
+    outputs as ever.
+    """
+
+    def __init__(self, notebook: Any, *, out: TextIO, **options: Any) -> None:
+        super().__init__(notebook, **options)
+        self._out = out
+        self._cell: int | None = None
+        self._shown: dict[str, str] = {}
+        self._written = ""
+
+    def run(self) -> None:
+        """Execute all cells.
+
+        Raises:
+            CellExecutionError: A cell failed.
+        """
+        self.execute(env=child_environment(VE_MAGICS_STREAM="1"))
+        self._line_end()
+
+    def process_message(self, msg: Any, cell: Any, cell_index: int) -> Any:
+        """Show what a message adds to the running cell, then do with it what nbclient does."""
+        if cell_index != self._cell:
+            self._begin(cell, cell_index)
+        content = msg["content"]
+        match msg["msg_type"]:
+            case "display_data" | "update_display_data" | "execute_result":
+                name = content.get("transient", {}).get("display_id") or f"#{len(self._shown)}"
+                self._shown[name] = content["data"].get("text/plain", "")
+                self._grow("".join(self._shown.values()))
+            case "stream":
+                self._shown[f"#{len(self._shown)}"] = content["text"]
+                self._grow("".join(self._shown.values()))
+            case "clear_output":
+                self._shown.clear()
+        return super().process_message(msg, cell, cell_index)
+
+    def _begin(self, cell: Any, cell_index: int) -> None:
+        self._line_end()
+        self._cell = cell_index
+        self._shown.clear()
+        self._written = ""
+        source = "\n".join(f"  │ {line}" for line in cell["source"].splitlines())
+        self._out.write(f"{source}\n\n")
+        self._out.flush()
+
+    def _grow(self, text: str) -> None:
+        """Write what is new; a text that is the same, or has become another one, was read already."""
+        if text.startswith(self._written):
+            self._out.write(text[len(self._written) :])
+            self._out.flush()
+            self._written = text
+
+    def _line_end(self) -> None:
+        if self._written:
+            self._out.write("\n\n")
