@@ -61,7 +61,7 @@ class CoverageFloors:
         report = read_report()
         terminal = session.config.pluginmanager.get_plugin("terminalreporter")
         assert terminal is not None, "pytest prints to a terminal"
-        terminal.ensure_newline()
+        terminal.write_line("")
         for line in shortfalls(report):
             terminal.write_line(f"coverage: {line}", red=True)
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
