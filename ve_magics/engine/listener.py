@@ -1,0 +1,90 @@
+"""The one way in which an ASGI app listens on a socket, and the one way in which it stops."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Callable
+from typing import Any, TextIO
+
+from ve_magics.errors import ConfigError, MissingExtraError
+
+GRACE = 30
+"""Seconds that running replies get to finish after the first signal to stop."""
+
+
+def listen(
+    app: Any,
+    host: str,
+    port: int,
+    *,
+    name: str,
+    what: str,
+    grace: int = GRACE,
+    out: TextIO | None = None,
+    ready: Callable[[str], None] | None = None,
+) -> None:
+    """Serve an ASGI app until the process is told to stop; prints one line with its URL when it is ready.
+
+    Args:
+        app: The app.
+        host: Address to listen at.
+        port: Port; 0 takes a free one.
+        name: What stands before the URL in that line.
+        what: What to say needs the extra, where uvicorn isn't installed.
+        grace: Seconds that running replies get to finish after the first signal.
+        out: Where the line goes; standard output where None.
+        ready: Called with the URL as well.
+
+    Raises:
+        MissingExtraError: uvicorn isn't installed.
+        ConfigError: The port can't be had.
+    """
+    try:
+        import uvicorn
+    except ImportError:
+        raise MissingExtraError(what, "server") from None
+    listening = bound(host, port)
+    actual = listening.getsockname()[1]
+    shown = f"[{host}]" if ":" in host else host
+    url = f"http://{shown}:{actual}"
+
+    class Announcing(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets=sockets)
+            print(f"{name} {url}", file=out or sys.stdout, flush=True)
+            if ready is not None:
+                ready(url)
+
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        lifespan="auto",
+        timeout_graceful_shutdown=grace,
+        timeout_keep_alive=75,
+    )
+    with listening:
+        Announcing(config).run(sockets=[listening])
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """Return a listening socket.
+
+    Raises:
+        ConfigError: The address or the port can't be had.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+        listening.listen(2048)
+    except OSError as error:
+        listening.close()
+        raise ConfigError(
+            f"{host}:{port} can't be listened at: {error.strerror}.",
+            hint="Choose another port: --port N, or 0 for any.",
+        ) from None
+    return listening
