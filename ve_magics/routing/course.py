@@ -77,12 +77,12 @@ class Course:
         """Return the target that may be tried again first."""
         return self.records[self._due.index(min(self._due))].target
 
-    def key(self, index: int) -> tuple[int, float]:
+    def key(self, index: int, now: float) -> tuple[int, float]:
         """Return the key that may be used soonest at a target, and when; -1 and infinity where none is left."""
         record = self.records[index]
         if not self._wrong and not self._spent:
-            return record.key(self._start)
-        return record.key(self._start, self._spent | self._wrong.get(record.target.provider, set()))
+            return record.key(self._start, now)
+        return record.key(self._start, now, self._spent | self._wrong.get(record.target.provider, set()))
 
     def give_up(self, index: int) -> None:
         """Never try this target again."""
@@ -116,7 +116,7 @@ class Course:
         self.chained = False
         if verdict.next_key:
             self._spent.add(key)
-            self.chained = self.key(index)[1] <= now
+            self.chained = self.key(index, now)[1] <= now
         if not self.chained:
             self._spent.clear()
 

@@ -36,6 +36,7 @@ class TargetRecord:
     """
 
     __slots__ = (
+        "_settings",
         "attempts",
         "breaker",
         "gate",
@@ -51,6 +52,7 @@ class TargetRecord:
     def __init__(
         self, target: Target, provider: ProviderRecord, limit: int | None, settings: Settings, random: Random
     ) -> None:
+        self._settings = settings
         self.target = target
         self.name = str(target)
         self.provider = provider
@@ -62,11 +64,12 @@ class TargetRecord:
         self.attempts = 0
         self.successes = 0
 
-    def key(self, start: int, without: Collection[int] = ()) -> tuple[int, float]:
+    def key(self, start: int, now: float, without: Collection[int] = ()) -> tuple[int, float]:
         """Return the key that may be used soonest, the first from `start` on where several may, and when.
 
         Args:
             start: Where in the pool to begin.
+            now: The clock.
             without: Keys that must not be used.
 
         Returns:
@@ -80,6 +83,8 @@ class TargetRecord:
         for offset in range(count):
             key = (start + offset) % count
             until = max(provider.resting.get(key, 0.0), self.resting.get(key, 0.0))
+            if until <= now:
+                until = 0.0
             if until < soonest and key not in without:
                 best, soonest = key, until
         return best, soonest
@@ -107,7 +112,9 @@ class TargetRecord:
         """Keep a key from being used at this target for a while; a longer rest stands."""
         self.resting[key] = max(until, self.resting.get(key, 0.0))
 
-    def observe(self, now: float, seconds: float, weight: float) -> None:
-        """Let a first-token time flow into the moving one."""
+    def observe(self, now: float, seconds: float) -> None:
+        """Let a first-token time flow into the moving one: the older that one is, the more."""
+        settings = self._settings
+        weight = max(settings.latency_weight, min(1.0, (now - self.seen) / settings.stale))
         self.latency = seconds if self.latency is None else self.latency + weight * (seconds - self.latency)
         self.seen = now

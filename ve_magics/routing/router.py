@@ -169,7 +169,7 @@ class Router:
             for index, record in enumerate(records)
             if record.target != running
             and record.breaker.state(now) == "closed"
-            and record.key(start)[1] <= now
+            and record.key(start, now)[1] <= now
             and record.blocking(route) is None
         ]
         if not ready:
@@ -177,7 +177,9 @@ class Router:
         record = records[self._choose(route, records, ready, None, now)]
         self._sample(route, inf)
         record.enter(now)
-        return Attempt(record.target, 0.0, 0, record.key(start)[0], hedge=True, reason="hedge", began=now)
+        return Attempt(
+            record.target, 0.0, 0, record.key(start, now)[0], hedge=True, reason="hedge", began=now
+        )
 
     def finish(self, attempt: Attempt, outcome: Outcome | None = None) -> None:
         """Give back the place of a hedge and learn from what came of it; None where it was cancelled."""
@@ -202,7 +204,7 @@ class Router:
         now = self._clock()
         states = []
         for target, record in self._targets.items():
-            opens = max(record.breaker.open_until, record.key(0)[1])
+            opens = max(record.breaker.open_until, record.key(0, now)[1])
             states.append(
                 TargetState(
                     target=target,
@@ -239,7 +241,7 @@ class Router:
                 )
             if index >= 0:
                 record = course.records[index]
-                key, _ = course.key(index)
+                key, _ = course.key(index, now)
                 reason = course.made(index)
                 return Attempt(record.target, 0.0, course.number, key, False, reason, now, record.enter(now))
         return None
@@ -253,7 +255,7 @@ class Router:
         shut: list[tuple[float, int]] = []
         for index in candidates:
             record = course.records[index]
-            _, until = course.key(index)
+            _, until = course.key(index, now)
             if until == inf:
                 course.give_up(index)
             elif until > now or not record.breaker.admits(now):
@@ -295,13 +297,13 @@ class Router:
         if limit is not None and limit.exhausted and limit.reset is not None:
             record.rest(attempt.key, now + limit.reset)
         if outcome.first_token is not None:
-            record.observe(now, outcome.first_token, settings.latency_weight)
+            record.observe(now, outcome.first_token)
         kind = outcome.kind
         if kind is None:
             record.successes += 1
             record.breaker.answered(now, attempt.began)
             if outcome.first_token is None:
-                record.observe(now, outcome.duration, settings.latency_weight)
+                record.observe(now, outcome.duration)
         elif kind == "model_not_found":
             record.breaker.trip(now, settings.retired)
         elif DISPOSITIONS[kind].counts_against_breaker:

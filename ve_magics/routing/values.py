@@ -242,8 +242,8 @@ class Settings:
         retired: How long a target stays open whose model the provider doesn't know.
         key_cooling: How long a key rests that is wrong, over quota or not permitted.
         limited: How long a target and key rest after a rate limit that names no time.
-        latency_weight: Weight of the newest first-token time in the moving one, of (0, 1].
-        stale: Age from which a moving first-token time is doubted.
+        latency_weight: Least weight of the newest first-token time in the moving one, of (0, 1].
+        stale: Age from which a moving first-token time is doubted; a newer one then takes its place.
         exploration: Share of requests that `fastest` spends on a target whose time is doubted.
         sticky_latency: `fastest` keeps a prefix at its target up to this many times the best time.
         sticky_busy: `least_busy` keeps a prefix at its target up to this many requests above the least.
