@@ -94,9 +94,8 @@ class _Bits:
         """Fill up the last byte with zeros."""
         bits = "".join(self._codes)
         self._codes.clear()
-        if bits:
-            size = -(-len(bits) // 8)
-            self._done += int(bits.ljust(8 * size, "0"), 2).to_bytes(size, "big")
+        size = -(-len(bits) // 8)
+        self._done += int(bits.ljust(8 * size, "0"), 2).to_bytes(size, "big")
 
     def samples(self, raw: bytes) -> None:
         """Append whole bytes at the next byte boundary."""
