@@ -27,7 +27,12 @@ PROVIDERS = {
         name=ORIGIN,
         base_url="http://127.0.0.1/v1",
         dialect=name,
-        quirks=Quirks(cache_key=name != "messages", cache_marks=name == "messages"),
+        quirks=Quirks(
+            max_tokens_field="max_completion_tokens",
+            reasoning_field="reasoning_content",
+            cache_key=name != "messages",
+            cache_marks=name == "messages",
+        ),
     )
     for name in DIALECTS
 }
@@ -241,15 +246,22 @@ def address(path: str) -> dict[str, Any]:
 
 
 def leaves(value: Any) -> Iterator[Any]:
-    """Yield the scalars in a JSON value that say something."""
+    """Yield the scalars in a JSON value that say something; a part's type goes where a plain string says the same."""
     if isinstance(value, dict):
-        for item in value.values():
-            yield from leaves(item)
+        for name, item in value.items():
+            if name != "type":
+                yield from leaves(item)
     elif isinstance(value, list):
         for item in value:
             yield from leaves(item)
     elif value is not None and not isinstance(value, bool):
         yield value
+
+
+def settled(request: ChatRequest) -> ChatRequest:
+    """Return the request without the one field in which the gateway adds a wish of its own: the counts."""
+    extra = {name: value for name, value in request.extra.items() if name != "stream_options"}
+    return msgspec.structs.replace(request, extra=extra)
 
 
 @pytest.mark.parametrize("path", fixtures(".request.json"), ids=named)
@@ -268,7 +280,8 @@ def test_request_keeps_everything_on_the_way_through(path: Path) -> None:
         leaf for leaf in leaves(recorded["body"]) if leaf not in found and not (legacy and leaf == "function")
     ]
     assert lost == []
-    assert dialect.decode_request(wire.body, **where) == request or legacy
+    again = dialect.decode_request(wire.body, **where)
+    assert settled(again) == settled(request) or legacy
 
 
 @pytest.mark.parametrize("path", fixtures(".badrequest.json"), ids=named)

@@ -74,12 +74,17 @@ class HistoryWriter:
                 raise _unsupported(f"tool.{_kind(rest[0])}")
             return
         if rest or not message.parts:
-            role = message.role
-            if self._provider.quirks.developer_role and role == "system":
-                role = "developer"
-            elif role == "developer" and not self._provider.quirks.developer_role and not self._same:
-                role = "system"
-            yield self._named({"role": role, "content": self._content(rest, message.role)}, message)
+            yield self._named(
+                {"role": self._role(message), "content": self._content(rest, message.role)}, message
+            )
+
+    def _role(self, message: Message) -> str:
+        """Return the role's name; a server that takes only the old `max_tokens` knows no `developer` either."""
+        quirks = self._provider.quirks
+        if message.role == "system" and quirks.developer_role:
+            return "developer"
+        old = quirks.max_tokens_field == "max_tokens" and not quirks.developer_role
+        return "system" if message.role == "developer" and old else message.role
 
     def _named(self, wire: Wire, message: Message) -> Wire:
         if message.name:
