@@ -1,0 +1,22 @@
+"""Every video dialect by name. A dialect is imported when it is first asked for."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from ve_magics.dialects.videos.contract import VideoDialect
+
+VIDEO_DIALECTS: dict[str, str] = {
+    "openai_videos": "ve_magics.dialects.videos.openai_videos",
+}
+"""Name of each dialect, and the module whose `dialect` it is."""
+
+
+def get_video_dialect(name: str) -> VideoDialect:
+    """Return the video dialect of this name.
+
+    Raises:
+        KeyError: No video dialect goes by that name.
+    """
+    dialect: VideoDialect = import_module(VIDEO_DIALECTS[name]).dialect
+    return dialect
