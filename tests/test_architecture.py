@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -131,6 +132,7 @@ def inside(name: str, scope: tuple[str, ...]) -> bool:
     return any(not part or name == part or name.startswith(f"{part}.") for part in scope)
 
 
+@cache
 def parse(path: Path) -> ast.Module:
     """Return a module's syntax tree."""
     return ast.parse(path.read_text("utf-8"), str(path))
