@@ -86,6 +86,7 @@ class TurnReader:
 
     def _call(self, fields: Fields) -> ToolCall:
         id_ = fields.need_text("id")
+        fields.take("index")  # clients that store stream fragments leave it in
         custom = fields.one_of("type", ("function", "custom")) == "custom"
         inner = fields.inner("custom" if custom else "function")
         name = inner.need_text("name")

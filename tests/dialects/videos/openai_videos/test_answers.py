@@ -239,7 +239,7 @@ def test_a_blamed_field_is_named() -> None:
 
 def test_web_pages_and_plain_text_are_named() -> None:
     """A wrong address, a proxy's page and plain text are told for what they are."""
-    with pytest.raises(StatusError, match="web page"):
+    with pytest.raises(DecodeError, match="web page"):
         decode_object(200, {}, b"<!doctype html><title>Welcome</title>")
     with pytest.raises(StatusError, match="Bad Gateway"):
         decode_object(502, {}, b"<html><head><title>Bad Gateway</title></head></html>")
