@@ -1,6 +1,6 @@
 """LaTeX in Markdown: which stretches are formulas, and how they are written so that every front end agrees.
 
-JupyterLab takes formulas out of the text before it reads the Markdown, by rules of its own: a `$` or a `\\begin`
+JupyterLab takes formulas out of the text before it reads the Markdown, by rules of its own: a dollar sign or a `begin`
 in one place may swallow everything up to its partner in another, the fence of a code block included. So a
 formula is kept only where nobody can disagree about it, and every other dollar sign is written as an entity.
 """
@@ -11,15 +11,18 @@ import re
 
 _MAX_FORMULA = 4000
 _REFUSED = re.compile(
-    r"`|://|www\.|(?:^|\n)[ \t]*(?:~~~|\n)|\\(?:href|url|style|class|cssId|require|unicode|includegraphics|html[A-Za-z]*|[gex]?def"
-    r"|let|(?:re)?newcommand|newenvironment|DeclareMathOperator)\b",
+    r"`|\\<|://|www\.|\n[ \t]*\n|(?:^|\n)[ \t]*~~~"
+    r"|\\(?:href|url|style|class|cssId|require|unicode|includegraphics|html[A-Za-z]*"
+    r"|[gex]?def|let|(?:re)?newcommand|newenvironment|DeclareMathOperator)\b",
     re.IGNORECASE,
 )
 """What no formula needs and what could reach out of it."""
 
 _LINKISH = re.compile(r"(\])(?=[(\[:])|(!)(?=\[)")
 _ENVIRONMENT = re.compile(r"\\begin\{([a-z]+\*?)\}", re.IGNORECASE)
-_TOKEN = re.compile(r"\$\$?|\\(?:begin|end)\{[a-z]*\*?\}|\\[{}$]|[{}]|\n(?:[ \t]*\n)+|\\\\[()\[\]]", re.IGNORECASE)
+_TOKEN = re.compile(
+    r"\$\$?|\\(?:begin|end)\{[a-z]*\*?\}|\\[{}$]|[{}]|\n(?:[ \t]*\n)+|\\\\[()\[\]]", re.IGNORECASE
+)
 _BLOCK_OPENERS = ("$$", "\\[", "\\\\[", "\\begin{")
 _CLOSERS = {"$$": "$$", "\\[": "\\]", "\\(": "\\)", "\\\\[": "\\\\]", "\\\\(": "\\\\)"}
 
@@ -67,10 +70,11 @@ def _match_inline(text: str, at: int) -> tuple[str, int] | None:
 
 def _safe_body(body: str) -> str | None:
     """Return the formula without anything that Markdown or HTML could take for its own; None where it can't be."""
-    if _REFUSED.search(body) or not _balanced(body):
+    if _REFUSED.search(body) or not _balanced(body) or body.endswith("\\"):
         return None
     body = _LINKISH.sub(r"\1\2 ", body)
-    return re.sub(r"<[ ]?", r"\\lt ", body)
+    body = re.sub(r"<[ ]?", r"\\lt ", body)
+    return body[:-1] if body.endswith("\\lt ") else body
 
 
 def _balanced(body: str) -> bool:
