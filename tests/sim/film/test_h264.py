@@ -136,6 +136,28 @@ def test_motion_is_copied_not_sent(decode: Decode) -> None:
     assert sizes["told"] < 60 < 384 < sizes["untold"] == sizes["elsewhere"]
 
 
+@pytest.mark.parametrize("shift", [-8, 8, 40])
+def test_motion_does_not_reach_round_the_border(decode: Decode, shift: int) -> None:
+    """What leaves at the end of a row and enters at the start of the next: a decoder doesn't look there for it."""
+
+    def pushed(plane: bytes, by: int) -> bytes:
+        return bytes(by) + plane[:-by] if by > 0 else plane[-by:] + bytes(-by)
+
+    picture = Picture(bytes(range(1, 65)) * 16, bytes(range(1, 33)) * 8, bytes(range(65, 97)) * 8)
+    pictures = [picture]
+    for _ in range(3):
+        y, u, v = pictures[-1]
+        pictures.append(Picture(pushed(y, shift), pushed(u, shift // 2), pushed(v, shift // 2)))
+    assert decode(encode(pictures, 64, 16, [Motion(shift, 0, 16)], group=10)) == pictures
+
+
+def test_key_pictures_in_a_row_are_told_apart() -> None:
+    """The standard asks for another number in each of two adjacent ones (idr_pic_id, 7.4.3)."""
+    encoder = Encoder(32, 32, 12)
+    first, second, third = (encoder.key(flat(32, 32)) for _ in range(3))
+    assert first == third != second
+
+
 def test_no_start_code_inside_a_unit() -> None:
     """Samples of zero never look like the beginning of a unit."""
     black = Picture(bytes(32 * 32), bytes(16 * 16), bytes(16 * 16))

@@ -11,7 +11,7 @@ from ve_magics.sim.film import glyphs
 _CLOSING = ",.!?;:%)]}…’”，。！？、；：％）］｝》」』】〉〕ー々"
 _OPENING = "([{‘“（［｛《「『【〈〔"
 _PIECE = re.compile(
-    rf"[{re.escape(_OPENING)}]*(?:[^\s\u2e80-\uffff{re.escape(_OPENING)}]+|\S)?[{re.escape(_CLOSING)}]*"
+    rf"[{re.escape(_OPENING)}]*(?:[^\s\u2e80-\uffff{re.escape(_OPENING)}]+|\S)[{re.escape(_CLOSING)}]*"
 )
 
 
@@ -77,7 +77,7 @@ def _pieces(text: str, width: int) -> list[str]:
     pieces: list[str] = []
     for found in re.findall(r"\S+\s*", text):
         word = found.rstrip()
-        parts = [part for part in _PIECE.findall(word) if part]
+        parts: list[str] = _PIECE.findall(word)
         parts[-1] += found[len(word) :]
         for part in parts:
             cut = part

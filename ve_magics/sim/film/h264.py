@@ -393,8 +393,6 @@ def _median_motion(a: int, above: Sequence[int], column: int) -> int:
     c = above[column + 1] if column + 1 < len(above) else _AWAY
     if c == _AWAY and column:
         c = above[column - 1]
-    if b == c == _AWAY != a:
-        b = c = a
     known = [motion for motion in (a, b, c) if motion < _AWAY]
     if len(known) == 1:
         return known[0]
