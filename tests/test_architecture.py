@@ -35,6 +35,7 @@ SIDEWAYS = {
     ("cli", "__init__"): "the command line tells the package's version",
     ("demo", "terminal"): "the quickstart is shown in the terminal as it runs",
     ("engine", "sim"): "the embedded default is the simulator, in the same process",
+    ("sim", "engine"): "the simulator listens on a socket in the one way there is",
     ("jobs", "messages"): "a film may begin with a picture, and a picture is a part of a message",
 }
 """Imports that do not go down, each with its reason. They still must not form a circle."""
