@@ -408,10 +408,7 @@ def _join(pieces: list[_Piece], rules: Rules, *, cell: bool) -> str:
     for piece in pieces:
         text = piece.text
         if piece.kind == "code":
-            risky = (
-                desynced or any(mark in text for mark in marks) or (not cell and rules.tables and "|" in text)
-            )
-            text = _disarm(text, always=risky)
+            text = _disarm(text, always=risky or (not cell and rules.tables and "|" in text))
             mask.append("`" * len(text))
         elif piece.kind == "text":
             mask.append(text)
