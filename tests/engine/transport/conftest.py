@@ -183,7 +183,9 @@ class AppStage(Stage):
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request."""
         message = await receive()
-        target = scope["raw_path"].decode() + ("?" + scope["query_string"].decode() if scope["query_string"] else "")
+        target = scope["raw_path"].decode() + (
+            "?" + scope["query_string"].decode() if scope["query_string"] else ""
+        )
         headers = [(name.decode(), value.decode()) for name, value in scope["headers"]]
         asked = Asked(scope["method"], target, headers, message["body"])
         self.note(asked)
@@ -319,4 +321,7 @@ START: Step = ("start", (200, []))
 @pytest.fixture
 def start() -> Callable[..., Step]:
     """Return `start(status=200, **fields)`, the step that sends status and headers."""
-    return lambda status=200, **fields: ("start", (status, [(n.replace("_", "-"), v) for n, v in fields.items()]))
+    return lambda status=200, **fields: (
+        "start",
+        (status, [(n.replace("_", "-"), v) for n, v in fields.items()]),
+    )

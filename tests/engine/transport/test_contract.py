@@ -62,7 +62,9 @@ def _asgi_call(world: Any, body: bytes) -> Any:
 async def test_headers_of_the_call_win_and_framing_is_the_transports_own(world: Any, start: Start) -> None:
     """A caller's user agent and encoding replace the defaults; its length, host and connection fields don't go out."""
     world.stage.play(start(), END)
-    call = world.call(User_Agent="me", Accept_Encoding="gzip", Content_Length="9", Host="x", Connection="close")
+    call = world.call(
+        User_Agent="me", Accept_Encoding="gzip", Content_Length="9", Host="x", Connection="close"
+    )
     await (await world.transport.send(call)).read(10)
     (asked,) = world.stage.asked
     assert (asked.header("user-agent"), asked.header("accept-encoding")) == ("me", "gzip")
@@ -377,7 +379,9 @@ async def test_closing_the_transport_ends_calls_that_run(world: Any, start: Star
 
 async def test_five_hundred_streams_at_once(world: Any, start: Start) -> None:
     """Five hundred answers stream at the same time, each whole and in order."""
-    world.stage.play(start(), *(("body", b"%03d" % i) for i in range(20)), ("wait", 0.5), ("body", b"end"), END)
+    world.stage.play(
+        start(), *(("body", b"%03d" % i) for i in range(20)), ("wait", 0.5), ("body", b"end"), END
+    )
     expected = b"".join(b"%03d" % i for i in range(20)) + b"end"
 
     async def one() -> bytes:

@@ -40,7 +40,11 @@ def certificate(tmp_path_factory: pytest.TempPathFactory, require: Any) -> Path:
     key = path.with_name("key.pem")
     names = "subjectAltName=DNS:localhost,DNS:provider.invalid,IP:127.0.0.1"
     options = ["-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext", names]
-    subprocess.run([str(openssl), "req", "-x509", *options, "-keyout", key, "-out", path], check=True, capture_output=True)
+    subprocess.run(
+        [str(openssl), "req", "-x509", *options, "-keyout", key, "-out", path],
+        check=True,
+        capture_output=True,
+    )
     path.write_bytes(path.read_bytes() + key.read_bytes())
     return path
 
@@ -81,13 +85,20 @@ async def test_an_untrusted_certificate_is_refused(
     """TLS is verified; the error says what is wrong and nothing was sent."""
     port = await raw_server.start(server_tls)
     with pytest.raises(ConnectFailedError, match="certificate of localhost.* can't be trusted: self.signed"):
-        await open_network(kind).send(WireCall("POST", f"https://localhost:{port}/", (("Authorization", "x"),)))
+        await open_network(kind).send(
+            WireCall("POST", f"https://localhost:{port}/", (("Authorization", "x"),))
+        )
     assert raw_server.asked == []
 
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_trusted_certificate_works_and_its_connection_is_kept(
-    open_network: Any, raw_server: Any, kind: str, server_tls: ssl.SSLContext, trusting: ssl.SSLContext, start: Start
+    open_network: Any,
+    raw_server: Any,
+    kind: str,
+    server_tls: ssl.SSLContext,
+    trusting: ssl.SSLContext,
+    start: Start,
 ) -> None:
     """TLS to a server that the given context trusts; two calls in a row take one handshake."""
     port = await raw_server.start(server_tls)
@@ -218,15 +229,23 @@ OK_CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nhel
 ODD: dict[str, tuple[bytes, bytes]] = {
     "chunked": (OK_CHUNKED, b"hello world"),
     "length": (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", b"hello"),
-    "interim": (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + OK_CHUNKED, b"hello world"),
+    "interim": (
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + OK_CHUNKED,
+        b"hello world",
+    ),
     "no reason": (b"HTTP/1.1 200\r\nContent-Length: 2\r\n\r\nok", b"ok"),
     "empty length": (b"HTTP/1.1 204 No Content\r\n\r\n", b""),
     "folded": (b"HTTP/1.1 200 OK\r\nX-A:   spaced   \r\ncontent-length:2\r\n\r\nok", b"ok"),
     "many headers": (
-        b"HTTP/1.1 200 OK\r\n" + b"".join(b"X-%d: y\r\n" % i for i in range(90)) + b"Content-Length: 2\r\n\r\nok",
+        b"HTTP/1.1 200 OK\r\n"
+        + b"".join(b"X-%d: y\r\n" % i for i in range(90))
+        + b"Content-Length: 2\r\n\r\nok",
         b"ok",
     ),
-    "long header": (b"HTTP/1.1 200 OK\r\nX-Long: " + b"y" * 60_000 + b"\r\nContent-Length: 2\r\n\r\nok", b"ok"),
+    "long header": (
+        b"HTTP/1.1 200 OK\r\nX-Long: " + b"y" * 60_000 + b"\r\nContent-Length: 2\r\n\r\nok",
+        b"ok",
+    ),
 }
 
 
@@ -248,7 +267,10 @@ async def test_valid_http_is_understood_in_any_split(network: Any, name: str, st
 async def test_a_body_that_ends_with_the_connection(network: Any, version: bytes) -> None:
     """Without a length, the end of the connection is the end of the body."""
     network.stage.play(
-        ("raw", b"HTTP/%s 200 OK\r\nConnection: close\r\n\r\nhel" % version), ("wait", 0.05), ("raw", b"lo"), ("close", None)
+        ("raw", b"HTTP/%s 200 OK\r\nConnection: close\r\n\r\nhel" % version),
+        ("wait", 0.05),
+        ("raw", b"lo"),
+        ("close", None),
     )
     for _ in range(2):
         assert await (await network.transport.send(network.call())).read(100) == b"hello"
@@ -283,7 +305,11 @@ async def test_a_close_before_the_answer_is_a_transport_error(network: Any) -> N
 
 @pytest.mark.parametrize(
     "sent",
-    [b"SSH-2.0-OpenSSH_9.2\r\n\r\n", b"HTTP/1.1 abc OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nX: " + b"y" * 300_000 + b"\r\n\r\n"],
+    [
+        b"SSH-2.0-OpenSSH_9.2\r\n\r\n",
+        b"HTTP/1.1 abc OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX: " + b"y" * 300_000 + b"\r\n\r\n",
+    ],
 )
 async def test_what_is_not_http_is_a_transport_error(network: Any, sent: bytes) -> None:
     """Nonsense, or a header without end, is an error that says so."""
@@ -293,7 +319,9 @@ async def test_what_is_not_http_is_a_transport_error(network: Any, sent: bytes) 
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_plain_http_goes_through_the_proxy(open_network: Any, raw_server: Any, kind: str, start: Start) -> None:
+async def test_plain_http_goes_through_the_proxy(
+    open_network: Any, raw_server: Any, kind: str, start: Start
+) -> None:
     """HTTP_PROXY is used, with its user and password, and the body comes back."""
     port = await raw_server.start()
     raw_server.play(start(), ("body", b"via"), END, path="http://provider.invalid/v1")
@@ -306,7 +334,12 @@ async def test_plain_http_goes_through_the_proxy(open_network: Any, raw_server: 
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_tls_goes_through_a_tunnel(
-    open_network: Any, raw_server: Any, kind: str, server_tls: ssl.SSLContext, trusting: ssl.SSLContext, start: Start
+    open_network: Any,
+    raw_server: Any,
+    kind: str,
+    server_tls: ssl.SSLContext,
+    trusting: ssl.SSLContext,
+    start: Start,
 ) -> None:
     """HTTPS_PROXY is asked for a tunnel; the proxy's password stays with the proxy, the key within the tunnel."""
     port = await raw_server.start()
@@ -338,7 +371,9 @@ async def test_a_proxy_that_refuses_is_blamed(open_network: Any, raw_server: Any
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_the_handshake_in_a_tunnel_counts_as_connecting(open_network: Any, raw_server: Any, kind: str) -> None:
+async def test_the_handshake_in_a_tunnel_counts_as_connecting(
+    open_network: Any, raw_server: Any, kind: str
+) -> None:
     """A tunnel in which nobody speaks TLS runs into the connect deadline."""
     port = await raw_server.start()
     raw_server.play(("raw", b"HTTP/1.1 200 OK\r\n\r\n"), ("hold", None), path="provider.invalid:443")

@@ -10,7 +10,7 @@ from functools import lru_cache
 from urllib.parse import urlsplit
 
 from ve_magics.engine.transport import body, failures
-from ve_magics.engine.transport.deadlines import Watch
+from ve_magics.engine.transport.deadlines import Alarm, Watch
 from ve_magics.engine.transport.wire import Backend, Deadlines, RawReply, Reply, Stage, WireCall
 from ve_magics.errors import ConfigError, TransportError, VeError
 
@@ -68,7 +68,6 @@ class GuardedReply:
     async def _let_go(self) -> None:
         if not self._closed:
             self._closed = True
-            self._watch.stop()
             await self._raw.aclose()
 
     async def _pieces(self) -> AsyncGenerator[bytes, None]:
@@ -119,6 +118,7 @@ class GuardedTransport:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
+        self._alarm = Alarm()
         self._closed = False
 
     async def send(self, call: WireCall, deadlines: Deadlines = DEFAULT_DEADLINES) -> Reply:
@@ -127,20 +127,19 @@ class GuardedTransport:
         if self._closed:
             raise TransportError("The transport is closed.", retryable=False)
         outgoing = _checked(call)
-        watch = Watch(deadlines, host)
+        watch = Watch(deadlines, host, self._alarm)
         stage: Stage = "opening"
 
         def connected() -> None:
             nonlocal stage
             stage = "answer"
-            watch.connected()
+            watch.expect("first_token")
 
         watch.expect("connect")
         try:
             with watch:
                 raw = await self._backend.open(outgoing, connected)
         except BaseException as error:
-            watch.stop()
             if isinstance(error, VeError) or not isinstance(error, Exception):
                 raise
             raise self._backend.explain(error, host, stage) from None
@@ -150,6 +149,7 @@ class GuardedTransport:
         """Close every connection, those in use included."""
         self._closed = True
         await self._backend.aclose()
+        self._alarm.stop()
 
 
 @lru_cache(maxsize=1024)
