@@ -35,6 +35,8 @@ _LOCAL_PICTURE = re.compile(r"(?:attachment:)?(?!/)[^:?#\\<>\"'|\x00-\x20]+")
 _PUNCTUATION = frozenset("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
 _TAGLIKE = re.compile(r"<(?=[A-Za-z/!?])")
 _LINKLIKE = re.compile(r"\](?=[(\[:])")
+_OPENERS = {"*": re.compile(r"\*"), "_": re.compile(r"(?<![^\W_])_"), "~": re.compile("~")}
+"""What could begin emphasis: where code in the same paragraph holds the mark too, some reader may end it in there."""
 _TASK = re.compile(r"\[[ xX]\] ")
 _RUNS = re.compile(r"\*+|~~")
 
@@ -399,8 +401,9 @@ def _join(pieces: list[_Piece], rules: Rules, *, cell: bool) -> str:
     """Put the pieces together: emphasis mended, dollars that are no formula hidden, risky code made harmless."""
     words = "".join(piece.text for piece in pieces if piece.kind != "code")
     codes = [piece.text for piece in pieces if piece.kind == "code"]
+    marks = [mark for mark, opener in _OPENERS.items() if opener.search(words)]
     risky = any(
-        code.startswith("``") or code.endswith("\\`") or ("~" in code and "~" in words) for code in codes
+        "`" in code[1:-1] or code.endswith("\\`") or any(mark in code for mark in marks) for code in codes
     )
     dollars = sum(piece.text == "&#36;" for piece in pieces) + sum(piece.kind == "math" for piece in pieces)
     out: list[str] = []
