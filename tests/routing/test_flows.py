@@ -308,7 +308,11 @@ def test_every_flow_ends_in_time_and_the_same_way(
 )
 def test_no_target_is_lost(route: Route, kind: ErrorKind, seed: int) -> None:
     """While all fail in ways that others may not, each target is asked once before any is asked twice."""
-    asked = [one.target for one in run(route, [Outcome(kind)], seed, None, False) if not one.wait]
+    asked = [
+        one.target
+        for one in run(route, [Outcome(kind, duration=duration)], seed, None, False)
+        if not one.wait
+    ]
     first = asked[: len(route.targets)]
     assert len(set(first)) == len(first) == min(route.max_attempts, len(route.targets))
     assert len(asked) == min(route.max_attempts, len(route.targets) * (1 + route.retries))

@@ -89,6 +89,17 @@ def test_a_fallback_starts_at_once() -> None:
     ]
 
 
+def test_nobody_is_retried_before_everybody_was_tried() -> None:
+    """Not even where failing took so long that the backoff of the first has passed."""
+    world = World()
+
+    def slow(_: Attempt) -> Outcome:
+        world.now += 30
+        return FAILED
+
+    assert asked(world.drive(slow))[:3] == ["a", "b", "c"]
+
+
 def test_waits_grow_with_full_jitter_and_every_target_is_retried() -> None:
     """Each wait lies between nothing and a bound that doubles; each target is tried 1 + retries times."""
     route = replace(ROUTE, targets=(A,), retries=4)
