@@ -91,6 +91,9 @@ SHARED_BY_DIALECTS = {
     "registry": "which dialects there are; it alone names them",
     "sse": "the event stream's framing",
     "failures": "what a status code means where the provider says no more",
+    "fields": "one strictness and one wording for requests that came from outside",
+    "extras": "one way for unknown fields to go through",
+    "loose": "one forgiveness for the JSON that servers write",
 }
 CONTRACTS = ("dialects.contract", "engine.transport.wire", "messages", "events", "jobs", "routing")
 PROVIDER_NAMES = re.compile(

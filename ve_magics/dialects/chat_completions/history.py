@@ -8,10 +8,10 @@ from typing import Any
 
 from ve_magics.dialects.chat_completions.choice import NAME
 from ve_magics.dialects.chat_completions.pictures import encode_data_url
+from ve_magics.dialects.extras import with_extra
 from ve_magics.errors import UnsupportedError
 from ve_magics.messages import (
     Audio,
-    Extra,
     File,
     Image,
     Message,
@@ -27,16 +27,6 @@ from ve_magics.messages import (
 from ve_magics.providers import Provider
 
 Wire = dict[str, Any]
-
-
-def with_extra(wire: Wire, extra: Extra) -> Wire:
-    """Add fields that are not known here; objects on both sides are joined, and what is known wins."""
-    for name, value in extra.items():
-        if name not in wire:
-            wire[name] = value
-        elif isinstance(wire[name], dict) and isinstance(value, dict):
-            wire[name] = with_extra(dict(wire[name]), value)
-    return wire
 
 
 class HistoryWriter:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, get_args
 
 from ve_magics.dialects.chat_completions.choice import NAME
-from ve_magics.dialects.chat_completions.fields import Fields, bad, parse
 from ve_magics.dialects.chat_completions.turns import TurnReader
+from ve_magics.dialects.fields import Fields, bad, decode_object
 from ve_magics.messages import ChatRequest, Effort, Message, OutputFormat, Tool, ToolChoice
 
 _NUMBER = (int, float)
@@ -21,7 +21,7 @@ def decode_request(body: bytes, *, model: str = "", stream: bool | None = None) 
     Raises:
         BadRequestError: The body is no request of this dialect; `param` names the field.
     """
-    fields = Fields(parse(body))
+    fields = Fields(decode_object(body))
     asked = fields.text("model")
     if not (model or asked):
         raise fields.missing("model")

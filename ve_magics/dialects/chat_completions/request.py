@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 
 from ve_magics.dialects.chat_completions.choice import NAME
-from ve_magics.dialects.chat_completions.history import HistoryWriter, Wire, with_extra
+from ve_magics.dialects.chat_completions.history import HistoryWriter, Wire
 from ve_magics.dialects.contract import WireRequest
+from ve_magics.dialects.extras import with_extra
 from ve_magics.errors import UnsupportedError
 from ve_magics.messages import ChatRequest, OutputFormat, Tool, ToolChoice
 from ve_magics.providers import Provider, Quirks

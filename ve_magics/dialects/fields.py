@@ -18,7 +18,7 @@ def bad(message: str, param: str | None = None, code: str = "invalid_value") -> 
     return BadRequestError(message, status=400, code=code, param=param)
 
 
-def parse(body: bytes) -> dict[str, Any]:
+def decode_object(body: bytes) -> dict[str, Any]:
     """Return the JSON object in the body.
 
     Raises:
