@@ -63,6 +63,7 @@ class RawServer(Stage):
         super().__init__()
         self.connections = 0
         self.open_connections = 0
+        self.quiet = asyncio.Event()
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._tunnel: Any = None
@@ -89,6 +90,7 @@ class RawServer(Stage):
         self._tasks.add(task)
         self.connections += 1
         self.open_connections += 1
+        self.quiet.clear()
         number = self.connections
         try:
             while await self._answer(reader, writer, number):
@@ -97,6 +99,8 @@ class RawServer(Stage):
             pass
         finally:
             self.open_connections -= 1
+            if not self.open_connections:
+                self.quiet.set()
             self._tasks.discard(task)
             writer.transport.abort()
 
@@ -105,7 +109,7 @@ class RawServer(Stage):
         request, *lines = head.decode("latin-1").split("\r\n")[:-2]
         method, target, _ = request.split(" ")
         headers = [(line.partition(": ")[0], line.partition(": ")[2]) for line in lines]
-        length = int(dict((key.lower(), value) for key, value in headers).get("content-length", "0"))
+        length = int({key.lower(): value for key, value in headers}.get("content-length", "0"))
         asked = Asked(method, target, headers, await reader.readexactly(length))
         asked.connection = number
         self.note(asked)

@@ -22,6 +22,12 @@ RESET = ("reset", None)
 Start = Callable[..., Any]
 
 
+async def take(reply: Any, came: list[bytes]) -> None:
+    """Collect the pieces of a body, also where it breaks."""
+    async for piece in reply.chunks():
+        came.append(piece)  # noqa: PERF401 - what came before an error counts
+
+
 async def gone_within(world: Any, seconds: float) -> None:
     """Hold that the stage learns within so many seconds that the caller has gone."""
     await asyncio.wait_for(world.stage.asked[-1].gone.wait(), seconds)
@@ -39,7 +45,7 @@ async def test_a_call_goes_out_as_it_stands(world: Any, start: Start) -> None:
     assert await reply.read(100) == b""
     (asked,) = world.stage.asked
     assert (asked.method, asked.body) == ("POST", body)
-    assert asked.target in ("/v1/a%20b?x=%2F&key=a+b",)
+    assert asked.target == "/v1/a%20b?x=%2F&key=a+b"
     assert {name.lower() for name, _ in asked.headers} - {"connection", "accept"} == {
         "host",
         "content-length",
@@ -103,8 +109,7 @@ async def test_pieces_come_as_they_are_sent(world: Any, start: Start) -> None:
     began = time.monotonic()
     came = [(piece, time.monotonic() - began) async for piece in reply.chunks()]
     assert [piece for piece, _ in came] == [b"one", b"two"]
-    assert came[0][1] < 0.08
-    assert came[1][1] < 0.19
+    assert came[1][1] - came[0][1] > 0.08
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -204,10 +209,9 @@ async def test_a_reset_in_the_body_is_a_transport_error(world: Any, start: Start
     """What came is delivered, then the break is an error, never a silent end."""
     world.stage.play(start(), ("body", b"part"), RESET)
     reply = await world.transport.send(world.call("/?key=secret"))
-    came = []
+    came: list[bytes] = []
     with pytest.raises(TransportError, match="in the middle of its answer") as caught:
-        async for piece in reply.chunks():
-            came.append(piece)
+        await take(reply, came)
     assert came == [b"part"]
     _holds_no_secret(caught.value, world)
 
@@ -242,10 +246,8 @@ async def test_each_deadline_holds_and_says_its_name(
     world.stage.play(*steps, HOLD)
     began = time.monotonic()
     with pytest.raises(TimedOutError) as caught:
-        reply = await world.transport.send(world.call(), deadlines)
-        async for _ in reply.chunks():
-            pass
-    assert 0.19 <= time.monotonic() - began < 0.45
+        await (await world.transport.send(world.call(), deadlines)).read(100)
+    assert 0.19 <= time.monotonic() - began < 0.7
     assert caught.value.phase == phase
     assert "0.2 s" in caught.value.message
     await gone_within(world, 0.3)
@@ -257,12 +259,11 @@ async def test_a_trickle_passes_silence_and_fails_total(world: Any, start: Start
     world.stage.play(start(), *trickle, END)
     reply = await world.transport.send(world.call(), Deadlines(first_token=0.3, silence=0.3, total=0.6))
     began = time.monotonic()
-    came = []
+    came: list[bytes] = []
     with pytest.raises(TimedOutError) as caught:
-        async for piece in reply.chunks():
-            came.append(piece)
+        await take(reply, came)
     assert caught.value.phase == "total"
-    assert 0.5 <= time.monotonic() - began < 0.8
+    assert 0.5 <= time.monotonic() - began < 1.1
     assert len(came) >= 8
 
 

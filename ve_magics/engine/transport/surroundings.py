@@ -89,11 +89,13 @@ def parse_proxy(address: str) -> Proxy:
         ConfigError: It is no such address.
     """
     parts = urlsplit(address if "://" in address else f"http://{address}")
+    port: int | None = None
+    good = parts.scheme in ("http", "https", "socks5", "socks5h") and bool(parts.hostname)
     try:
         port = parts.port
     except ValueError:
-        port = None
-    if parts.scheme not in ("http", "https", "socks5", "socks5h") or not parts.hostname:
+        good = False
+    if not good or parts.hostname is None:
         raise ConfigError(
             "A proxy setting is not a valid address.",
             hint="Write HTTPS_PROXY, HTTP_PROXY and ALL_PROXY like http://HOST:PORT.",
