@@ -206,7 +206,8 @@ def test_a_job_that_is_not_found_again_and_again_has_expired() -> None:
         (TimedOutError("slow", phase="connect"), True),
         (TimedOutError("slow", phase="total"), False),
         (TransportError("broke"), False),
-        (DecodeError("html"), False),
+        (DecodeError("garbled"), False),
+        (DecodeError("a web page", retryable=False), True),
         (MissingKeyError("no key"), True),
     ],
 )

@@ -9,6 +9,7 @@ import msgspec
 
 from ve_magics.errors import (
     ConnectFailedError,
+    DecodeError,
     JobTransitionError,
     NotFoundError,
     OverloadedError,
@@ -126,6 +127,8 @@ def certainly_not_made(error: VeError) -> bool:
         return isinstance(error, OverloadedError) and error.code is not None
     if isinstance(error, TimedOutError):
         return error.phase == "connect"
+    if isinstance(error, DecodeError):
+        return not error.retryable  # a web page: whoever answered is no provider
     return isinstance(error, ConnectFailedError) or not isinstance(error, RequestError)
 
 

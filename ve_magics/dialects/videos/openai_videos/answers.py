@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from ve_magics.dialects.failures import classify, failure, is_html, mask, page_failure
+from ve_magics.dialects.failures import classify, failure, is_html, mask, page_failure, page_reply
 from ve_magics.dialects.videos.statuses import remote_state
 from ve_magics.errors import DecodeError
 from ve_magics.jobs import JobFailure, JobReply
@@ -36,11 +36,11 @@ def decode_object(status: int, headers: Mapping[str, str], body: bytes) -> dict[
     """Return the JSON object of a good answer.
 
     Raises:
-        StatusError: The provider refused, also where it did so with a good HTTP status or a web page.
-        DecodeError: The bytes are no JSON object.
+        StatusError: The provider refused, also where it did so inside a good answer.
+        DecodeError: The bytes are no JSON object; a web page, say.
     """
     if is_html(body):
-        raise page_failure(status, headers, body)
+        raise page_failure(status, headers, body) if status >= 300 else page_reply(body)
     try:
         value = msgspec.json.decode(body)
     except msgspec.DecodeError as error:

@@ -1,0 +1,13 @@
+"""Video jobs, driven.
+
+engine   what callers use: submit, watch, cancel, resume
+driver   the loop that takes a job from step to step
+landing  how its file comes to this machine
+means    what they work with, all of it handed in
+"""
+
+from ve_magics.engine.video.engine import VideoEngine
+from ve_magics.engine.video.landing import Pieces, file_stem
+from ve_magics.engine.video.means import Call, FetchFile
+
+__all__ = ["Call", "FetchFile", "Pieces", "VideoEngine", "file_stem"]

@@ -1,0 +1,68 @@
+"""What video jobs are driven with: all of it is handed in, so that each piece can be another one in a test."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ve_magics.dialects.contract import WireRequest
+from ve_magics.dialects.videos.contract import Link, VideoDialect
+from ve_magics.engine.video.landing import Pieces
+from ve_magics.errors import JobError, UnsupportedError
+from ve_magics.jobs import Job, Timing
+from ve_magics.providers import Provider
+from ve_magics.store.jobs import JobStore
+
+Answer = tuple[int, Mapping[str, str], bytes]
+Call = Callable[[WireRequest, Provider], Awaitable[Answer]]
+"""Carries a call out: status, headers with names in lower case, body. Raises `RequestError` where no answer came."""
+
+
+class FetchFile(Protocol):
+    """Fetches a file: raises `StatusError` for a bad status, follows redirects only where that is safe."""
+
+    def __call__(self, source: WireRequest | Link, provider: Provider) -> Pieces:
+        """Return the file's bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What an engine and its driver share; the arguments of `VideoEngine` under the same names."""
+
+    store: JobStore
+    call: Call
+    fetch: FetchFile
+    provider: Callable[[str], Provider]
+    dialect: Callable[[str], VideoDialect]
+    account: Callable[[Job], float | None]
+    owner: str
+    clock: Callable[[], float]
+    sleep: Callable[[float], Awaitable[None]]
+    random: Callable[[], float]
+    offload: Callable[[Callable[[], Any]], Awaitable[Any]]
+    timing: Timing
+    lease_seconds: float
+
+    def job(self, job_id: str) -> Job:
+        """Return a job as it is now.
+
+        Raises:
+            JobError: There is no such job.
+        """
+        job = self.store.get(job_id)
+        if job is None:
+            raise JobError(f"There is no job {job_id}.")
+        return job
+
+    def speaks(self, provider: str) -> VideoDialect:
+        """Return the video dialect of a provider.
+
+        Raises:
+            ConfigError: There is no such provider.
+            UnsupportedError: It makes no videos.
+        """
+        try:
+            return self.dialect(self.provider(provider).video)
+        except KeyError:
+            raise UnsupportedError("video", provider, message=f"{provider} makes no videos here.") from None
