@@ -124,6 +124,6 @@ class Answer:
         await self.begin(status, fields)
         await self.end(body)
 
-    async def value(self, value: object, *, status: int = 200) -> None:
+    async def value(self, value: object, *, headers: Mapping[str, str] | None = None) -> None:
         """Send a value as JSON."""
-        await self.whole(status, msgspec.json.encode(value))
+        await self.whole(200, msgspec.json.encode(value), headers=headers)

@@ -15,7 +15,11 @@ from ve_magics.sim.chat import ChatDesk, refuse
 from ve_magics.sim.counters import Counters
 from ve_magics.sim.exchange import Answer, Message, Receive, Request, Send
 from ve_magics.sim.faults import Faults, strike
+from ve_magics.sim.pictures import PictureDesk
 from ve_magics.sim.settings import Settings
+from ve_magics.sim.studio import Studio
+from ve_magics.sim.vectors import VectorDesk
+from ve_magics.sim.videos import VideoDesk
 
 CHAT_PATHS = {
     "/chat/completions": "chat_completions",
@@ -37,6 +41,7 @@ class Simulator:
     Attributes:
         counters: What it has done so far.
         settings: How it behaves.
+        videos: Every video that it was asked for.
     """
 
     def __init__(self, settings: Settings | None = None) -> None:
@@ -44,6 +49,10 @@ class Simulator:
         self.counters = Counters()
         self._faults = Faults()
         self._chat = ChatDesk(self.settings, self.counters, self._faults)
+        studio = Studio(self.settings, self.counters)
+        self.videos = VideoDesk(self.settings, self.counters, self._faults, studio)
+        self._vectors = VectorDesk(self.settings, self.counters, self._faults)
+        self._pictures = PictureDesk(self.settings, self.counters, self._faults, studio)
         self._born = int(self.settings.now())
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -125,6 +134,24 @@ class Simulator:
             case ("GET", "models", name):
                 if await self._strike(request, out):
                     await out.value(models.row(models.check(name, models.ALL), self._born))
+            case ("POST", "videos"):
+                await self.videos.create(request, out)
+            case ("GET", "videos"):
+                await self.videos.list(request, out)
+            case ("POST", "videos", name, "remix"):
+                await self.videos.remix(request, out, name)
+            case ("GET", "videos", name):
+                await self.videos.get(request, out, name)
+            case ("DELETE", "videos", name):
+                await self.videos.delete(request, out, name)
+            case ("GET", "videos", name, "content"):
+                await self.videos.content(request, out, name)
+            case ("POST", "embeddings"):
+                await self._vectors.embed(request, out)
+            case ("POST", "rerank"):
+                await self._vectors.rerank(request, out)
+            case ("POST", "images", "generations"):
+                await self._pictures.generate(request, out)
             case _:
                 raise _unknown(request)
 

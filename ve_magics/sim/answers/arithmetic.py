@@ -85,7 +85,7 @@ def _value(node: ast.expr) -> Number:
             return _power(_value(left), _value(right))
         case ast.BinOp(left=left, op=op, right=right) if type(op) in _BINARY:
             result: Number = _BINARY[type(op)](_value(left), _value(right))
-            if float(abs(result)) > LARGEST:
+            if not -LARGEST < result < LARGEST:
                 raise OverflowError
             return result
     raise ValueError

@@ -11,12 +11,13 @@ _END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[A-Z0-9\"'(\u4e00-\u9fff])|(?<=[。
 _ABBREVIATION = re.compile(r"\b(?:e\.g|i\.e|etc|vs|Dr|Mr|Mrs|Ms|Prof|St|No|Fig)\.$")
 _WORD = re.compile(r"[A-Za-z0-9]+(?:['’-][A-Za-z0-9]+)*|[\u3400-\u9fff]")
 
-STOPWORDS = frozenset(
+_SMALL_WORDS = (
     "a about all an and any are as at be been but by can could did do does for from had has have he her him his how i "
     "if in into is it its me more most my no not of on one or our out over please she should so some such than that "
     "the their them then there these they this to up us use was we were what when where which who why will with would "
-    "you your tell give show explain write describe using used between get let make".split()  # noqa: SIM905 - eighty words read better as a text
+    "you your tell give show explain write describe using used between get let make"
 )
+STOPWORDS = frozenset(_SMALL_WORDS.split())
 """English words that say nothing about what a text is about."""
 
 _STOP_ZH = frozenset(
@@ -54,7 +55,17 @@ def keywords(text: str) -> list[str]:
 
 def stem(word: str) -> str:
     """Return a word without the ending that its plural or tense has."""
-    for ending, rest in (("ies", "y"), ("sses", "ss"), ("ing", ""), ("ed", ""), ("es", "e"), ("s", "")):
+    for ending, rest in (
+        ("ies", "y"),
+        ("sses", "ss"),
+        ("xes", "x"),
+        ("ches", "ch"),
+        ("shes", "sh"),
+        ("ing", ""),
+        ("ed", ""),
+        ("es", "e"),
+        ("s", ""),
+    ):
         if word.endswith(ending) and len(word) - len(ending) >= 3 and not word.endswith("ss"):
             return word[: -len(ending)] + rest
     return word
