@@ -304,9 +304,12 @@ def test_every_flow_ends_in_time_and_the_same_way(
 
 
 @given(
-    routes(), st.sampled_from(["server", "timeout", "network", "overloaded", "decode"]), st.integers(0, 99)
+    routes(),
+    st.sampled_from(["server", "timeout", "network", "overloaded", "decode"]),
+    st.integers(0, 99),
+    st.sampled_from([0.0, 10.0, 1000.0]),
 )
-def test_no_target_is_lost(route: Route, kind: ErrorKind, seed: int) -> None:
+def test_no_target_is_lost(route: Route, kind: ErrorKind, seed: int, duration: float) -> None:
     """While all fail in ways that others may not, each target is asked once before any is asked twice."""
     asked = [
         one.target
