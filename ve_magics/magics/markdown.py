@@ -42,8 +42,8 @@ def neutralise(text: str, *, remote_images: bool = False) -> str:
     """Return Markdown that looks like the given one and can do nothing but be read.
 
     Raw HTML is shown as the characters that were written; links with dangerous targets likewise; pictures from
-    elsewhere become links. Code, formulas, tables and every other construct stay. The result doesn't change when
-    it is neutralised again, and the time it takes grows with the length of the text.
+    elsewhere become links. Code, formulas, tables and every other construct stay; a block of code that isn't closed
+    is closed at the end. The time it takes grows with the length of the text.
 
     Args:
         text: What a model wrote.
@@ -60,7 +60,7 @@ def neutralise(text: str, *, remote_images: bool = False) -> str:
 
 def _verbatim(lines: list[str]) -> list[str]:
     blocks = _Blocks([], Rules({}, remote_images=False, tables=False), 0)
-    blocks.code("```", "text", lines, closed=True)
+    blocks.code("```", "text", lines)
     return blocks.out
 
 
@@ -153,8 +153,7 @@ class _Blocks:
         while after < len(self.lines) and not end.match(self.lines[after]):
             body.append(_dedented(self.lines[after], indent))
             after += 1
-        closed = after < len(self.lines) or self.depth > 0
-        self.code(mark, opener.group(3), body, closed=closed)
+        self.code(mark, opener.group(3), body)
         self._gap(body, after + 1, dollars=self.depth > 0)
         return after + 1
 
@@ -167,11 +166,11 @@ class _Blocks:
         while not self.lines[after - 1].strip():
             after -= 1
         body = [_dedented(_spaced(line), 4) for line in self.lines[at:after]]
-        self.code("```", "", body, closed=True)
+        self.code("```", "", body)
         self._gap(body, after, dollars=self.depth > 0)
         return after
 
-    def code(self, mark: str, info: str, body: list[str], *, closed: bool) -> None:
+    def code(self, mark: str, info: str, body: list[str]) -> None:
         """Write a block of code between fences that no line of it can be taken for."""
         char, length = mark[0], len(mark)
         for line in body:
@@ -183,7 +182,7 @@ class _Blocks:
             info = first.group() if (first := _INFO.match(info.split(" ")[0])) else ""
         if info.lower().startswith("mermaid") and any(_PICTURED.search(line) for line in body):
             info = "text"
-        self.out += [char * length + info, *body, *([char * length] if closed else [])]
+        self.out += [char * length + info, *body, char * length]
         self.open_paragraph = False
 
     def _gap(self, body: list[str], after: int, *, dollars: bool) -> None:

@@ -1,0 +1,79 @@
+"""Where an answer is shown: the outputs of the running cell, or a terminal; and whether anybody looks on."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+
+class Screen(Protocol):
+    """The outputs of one cell."""
+
+    def show(self, markdown: str, display_id: str) -> None:
+        """Add an output that can be changed."""
+
+    def update(self, markdown: str, display_id: str) -> None:
+        """Change an output that was added."""
+
+    def clear(self) -> None:
+        """Take all outputs away as soon as the next one comes."""
+
+    def final(self, data: Mapping[str, str], metadata: Mapping[str, Any]) -> None:
+        """Add the output that remains."""
+
+
+class CellScreen:
+    """The outputs of the running cell."""
+
+    def show(self, markdown: str, display_id: str) -> None:
+        """Add an output that can be changed."""
+        self._growing(markdown, display_id, update=False)
+
+    def update(self, markdown: str, display_id: str) -> None:
+        """Change an output that was added."""
+        self._growing(markdown, display_id, update=True)
+
+    def clear(self) -> None:
+        """Take all outputs away as soon as the next one comes."""
+        from IPython.display import clear_output
+
+        clear_output(wait=True)
+
+    def final(self, data: Mapping[str, str], metadata: Mapping[str, Any]) -> None:
+        """Add the output that remains."""
+        from IPython.display import publish_display_data
+
+        publish_display_data(dict(data), dict(metadata))
+
+    @staticmethod
+    def _growing(markdown: str, display_id: str, *, update: bool) -> None:
+        from IPython.display import publish_display_data
+
+        publish_display_data(
+            {"text/markdown": markdown}, {}, transient={"display_id": display_id}, update=update
+        )
+
+
+def streaming_wanted(env: Mapping[str, str], shell: Any) -> bool:
+    """Tell whether an answer should grow in the cell.
+
+    It should where somebody looks on. Programs that run notebooks (nbclient, nbval, papermill) say in each request
+    that they can't answer questions on standard input; front ends with a reader say that they can.
+
+    Args:
+        env: The environment: `VE_MAGICS_STREAM=0|1` decides, `VE_RECORDING=replay` never streams.
+        shell: The running IPython shell, or None.
+    """
+    chosen = env.get("VE_MAGICS_STREAM", "").strip().lower()
+    if chosen in ("0", "false", "no", "off"):
+        return False
+    if chosen in ("1", "true", "yes", "on"):
+        return True
+    if env.get("VE_RECORDING", "").strip().lower() == "replay" or shell is None:
+        return False
+    kernel = getattr(shell, "kernel", None)
+    if kernel is None:
+        return bool(sys.stdout.isatty())
+    parent = kernel.get_parent() or {}
+    return bool(parent.get("content", {}).get("allow_stdin", True))
