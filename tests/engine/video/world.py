@@ -41,6 +41,12 @@ def picture() -> bytes:
     return poster("fox", width=128, height=128)
 
 
+def quiet(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Don't report the death of a process that was killed on purpose."""
+    if not isinstance(context.get("exception"), Crash):
+        loop.default_exception_handler(context)
+
+
 class Store(JobStore):
     """The real store, with a point before and after each write at which the process can die."""
 
@@ -153,6 +159,7 @@ class World:
     async def run(self, work: Awaitable[T] | Coroutine[Any, Any, T]) -> T:
         """Run this to its end; whenever everybody waits, time passes."""
         self.outside = self.outside or asyncio.all_tasks()
+        asyncio.get_running_loop().set_exception_handler(quiet)
         task = asyncio.ensure_future(work)
         while not task.done() and not self.dead:
             for _ in range(30):
