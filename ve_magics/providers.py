@@ -94,7 +94,7 @@ def auth_headers(provider: Provider, key: str) -> tuple[tuple[str, str], ...]:
     return ((provider.auth, key),)
 
 
-_OPENAI = Quirks(max_tokens_field="max_completion_tokens", cache_key=True)
+_OPENAI = Quirks(max_tokens_field="max_completion_tokens", cache_key=True, unsupported=("top_k",))
 _ANTHROPIC = Quirks(cache_marks=True)
 
 _ROWS = (

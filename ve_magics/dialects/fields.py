@@ -7,10 +7,8 @@ from typing import Any
 
 import msgspec
 
+from ve_magics.dialects.nesting import too_deep
 from ve_magics.errors import BadRequestError
-
-MAX_DEPTH = 100
-"""How deep lists and objects may be nested in a request."""
 
 
 def bad(message: str, param: str | None = None, code: str = "invalid_value") -> BadRequestError:
@@ -32,17 +30,9 @@ def decode_object(body: bytes) -> dict[str, Any]:
         raise bad(f"The body is not valid JSON: {error}.") from None
     if not isinstance(value, dict):
         raise bad("The body must be a JSON object.")
-    level: list[Any] = [value]
-    for _ in range(MAX_DEPTH):
-        level = [
-            item
-            for holder in level
-            for item in (holder.values() if isinstance(holder, dict) else holder)
-            if isinstance(item, (dict, list))
-        ]
-        if not level:
-            return value
-    raise bad("The body is nested too deep.")
+    if too_deep(value):
+        raise bad("The body is nested too deep.")
+    return value
 
 
 class Fields:

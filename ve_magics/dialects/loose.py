@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from ve_magics.dialects.nesting import MAX_DEPTH, too_deep
+
 _LONE_SURROGATE = re.compile(
     r"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
 )
@@ -17,12 +19,15 @@ def decode_json(text: str) -> Any:
     """Return the JSON value; forgives NaN and halves of surrogate pairs.
 
     Raises:
-        ValueError: It is no JSON.
+        ValueError: It is no JSON, or nested too deep.
     """
     try:
-        return msgspec.json.decode(text)
+        value = msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError):
         try:
-            return json.loads(_LONE_SURROGATE.sub(r"\\ufffd", text))
+            value = json.loads(_LONE_SURROGATE.sub(r"\\ufffd", text))
         except (ValueError, RecursionError):
             raise ValueError("no JSON") from None
+    if text.count("[") + text.count("{") > MAX_DEPTH and too_deep(value):
+        raise ValueError("nested too deep")
+    return value

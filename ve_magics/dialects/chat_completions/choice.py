@@ -143,14 +143,15 @@ class ChoiceReader:
         elif isinstance(content, list):
             for item in content:
                 self._typed(item, events)
-        if self._annotations or self._logprobs:
-            self._loose(events)
+        if self._text >= 0 and (self._annotations or self._logprobs):
+            self._say("", events)
         refusal = delta.get("refusal")
         if isinstance(refusal, str) and refusal:
             if self._refusal < 0:
                 self._refusal = self._number()
             events.append(RefusalDelta(refusal, self._refusal, self._index))
-        for image in delta.get("images") or ():
+        images = delta.get("images")
+        for image in images if isinstance(images, list) else ():
             self._typed(image, events)
         if isinstance(delta.get("audio"), Mapping):
             if self._audio is None:
@@ -200,11 +201,6 @@ class ChoiceReader:
             self.plain = self._text
         events.append(TextDelta(text, self._text, self._index, self._logprobs, self._annotations))
         self._logprobs = self._annotations = ()
-
-    def _loose(self, events: list[Event]) -> None:
-        """Tell annotations and log probabilities for which no text came along, unless text is still held back."""
-        if self._text >= 0 or (not self._think.open and self._annotations):
-            self._say("", events)
 
     def _typed(self, item: Any, events: list[Event]) -> None:
         """Read one item of a content list."""

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from ve_magics.dialects.failures import duration, failure, is_html, page_failure
+from ve_magics.dialects.nesting import too_deep
 from ve_magics.errors import StatusError, UserError, VeError
 
 _RESPONSES_ONLY = re.compile(r"\bv1/responses\b|not a chat model", re.IGNORECASE)
@@ -77,7 +78,8 @@ def _validation(items: list[Any]) -> _Told:
     param = ""
     for item in items:
         if isinstance(item, Mapping):
-            where = ".".join(str(step) for step in item.get("loc") or () if step != "body")
+            loc = item.get("loc")
+            where = ".".join(str(step) for step in loc if step != "body") if isinstance(loc, list) else ""
             param = param or where
             words = str(item.get("msg") or _text(item))
             said.append(f"{where}: {words}" if where else words)
@@ -100,21 +102,21 @@ def _error_object(error: Mapping[str, Any], body: Mapping[str, Any]) -> _Told:
 
 def _upstream(raw: Any) -> str:
     """Return the sentence of the provider behind an aggregator, which hides it as text or JSON text."""
+    value = raw
     if isinstance(raw, str):
         try:
             value = msgspec.json.decode(raw)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             return raw
-        told = _read(value)
-        return told.message if told else raw
-    told = _read(raw)
-    return told.message if told else ""
+    inner = value.get("error") or value if isinstance(value, Mapping) else value
+    message = inner.get("message") if isinstance(inner, Mapping) else inner
+    return message if isinstance(message, str) else ""
 
 
 def _read(value: Any) -> _Told | None:
     """Return what a JSON value says about a failure, or None where it tells none."""
     if isinstance(value, list):
-        return next((told for told in map(_read, value) if told), None)
+        return next((told for item in value if isinstance(item, Mapping) and (told := _read(item))), None)
     if not isinstance(value, Mapping):
         return None
     error = value.get("error")
@@ -127,7 +129,7 @@ def _read(value: Any) -> _Told | None:
     if isinstance(detail, list):
         return _validation(detail)
     if isinstance(detail, Mapping):
-        return _read(detail) or _Told(detail.get("message") or detail, detail)
+        return _error_object(detail, value)
     if isinstance(detail, str):
         return _Told(detail, value)
     base = value.get("base_resp")
@@ -166,7 +168,7 @@ def decode_error(status: int, headers: Mapping[str, str], body: bytes) -> Status
     except (msgspec.DecodeError, RecursionError):
         told = _Told(text)
     else:
-        told = _read(value) or _Told(value)
+        told = _Told(text) if too_deep(value) else _read(value) or _Told(value)
     return _failure(status, told, headers)
 
 

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
 from typing import Any
-
-import msgspec
 
 from ve_magics.dialects.chat_completions.choice import NAME, ChoiceReader
 from ve_magics.dialects.chat_completions.faults import decode_fault
 from ve_magics.dialects.chat_completions.usage import decode_usage
 from ve_magics.dialects.failures import is_html, mask, page_reply
+from ve_magics.dialects.loose import decode_json
 from ve_magics.dialects.sse import ServerSentEvent, SSEDecoder
 from ve_magics.errors import DecodeError, RequestError, TransportError
 from ve_magics.events import Event, Passthrough, Started, TextDelta, UsageReported
 
 _PLAIN = frozenset({"id", "object", "created", "model", "choices", "usage", "obfuscation"})
 _CHOICE = frozenset({"index", "delta", "message", "finish_reason", "logprobs", "usage"})
-_LONE_SURROGATE = re.compile(
-    r"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-)
 
 
 class ReplyDecoder:
@@ -104,7 +98,7 @@ class ReplyDecoder:
             self._close(events)
         elif data:
             try:
-                chunk = _parse(data)
+                chunk = decode_json(data)
             except ValueError:
                 if piece.event == "error":
                     chunk = data
@@ -125,7 +119,7 @@ class ReplyDecoder:
             if is_html(text.encode()):
                 raise page_reply(text.encode())
             try:
-                fault = decode_fault(_parse(text))
+                fault = decode_fault(decode_json(text))
             except ValueError:
                 fault = None
             if fault is not None:
@@ -139,7 +133,7 @@ class ReplyDecoder:
             raise page_reply(body)
         text = body.decode("utf-8", "replace").removeprefix("\ufeff").strip()
         try:
-            value = _parse(text)
+            value = decode_json(text)
         except ValueError:
             raise DecodeError(f"The reply is broken JSON: {mask(text, limit=120)}") from None
         self._chunk(value, "", events)
@@ -157,8 +151,6 @@ class ReplyDecoder:
 
     def _close(self, events: list[Event]) -> None:
         self._over = True
-        if not self._started:
-            self._start(events)
         for _, choice in sorted(self._choices.items()):
             events.extend(choice.close())
         usage = decode_usage(self._usage)
@@ -167,17 +159,16 @@ class ReplyDecoder:
 
     def _chunk(self, chunk: Any, name: str, events: list[Event]) -> None:
         if type(chunk) is not dict or name == "error" or chunk.get("error"):
-            fault = decode_fault(chunk, named=name == "error")
-            if fault is None:
-                raise DecodeError(f"The reply is no chat completion: {mask(repr(chunk), limit=120)}")
-            raise fault
+            raise _fault(chunk, named=name == "error")
         choices = chunk.get("choices")
         if chunk.get("usage"):
             self._usage = chunk["usage"]
         if not chunk.keys() <= _PLAIN:
             self._unknown(chunk, name, events)
         if not isinstance(choices, list):
-            self._without_choices(chunk)
+            fault = decode_fault(chunk)
+            if fault is not None:
+                raise fault
             return
         if not self._started:
             self._identify(chunk)
@@ -210,9 +201,7 @@ class ReplyDecoder:
 
     def _choice(self, choice: dict[str, Any], reader: ChoiceReader, events: list[Event]) -> None:
         if choice.get("error"):
-            fault = decode_fault(choice)
-            if fault is not None:
-                raise fault
+            raise _fault(choice)
         if isinstance(choice.get("logprobs"), Mapping):
             reader.logprobs(choice["logprobs"])
         delta = choice.get("delta")
@@ -241,11 +230,6 @@ class ReplyDecoder:
         if news and self._started:
             events.append(Passthrough(NAME, name, news))
 
-    def _without_choices(self, chunk: dict[str, Any]) -> None:
-        fault = decode_fault(chunk)
-        if fault is not None:
-            raise fault
-
     def _identify(self, chunk: dict[str, Any]) -> None:
         for field in ("id", "model", "created"):
             if chunk.get(field):
@@ -259,23 +243,14 @@ class ReplyDecoder:
             Started(
                 self._id,
                 str(self._identity.get("model", "")),
-                int(created) if isinstance(created, (int, float)) else 0,
+                int(created) if isinstance(created, (int, float)) and 0 < created < 1e12 else 0,
                 NAME,
                 dict(self._extra),
             )
         )
 
 
-def _parse(text: str) -> Any:
-    """Return the JSON value; forgives NaN and halves of surrogate pairs.
-
-    Raises:
-        ValueError: It is no JSON.
-    """
-    try:
-        return msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError):
-        try:
-            return json.loads(_LONE_SURROGATE.sub(r"\\ufffd", text))
-        except (ValueError, RecursionError):
-            raise ValueError("no JSON") from None
+def _fault(value: Any, *, named: bool = False) -> RequestError:
+    """Return the failure that a value tells which is no part of an answer."""
+    fault = decode_fault(value, named=named)
+    return fault or DecodeError(f"The reply holds a {type(value).__name__} where an object was due.")

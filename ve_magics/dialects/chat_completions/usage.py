@@ -16,7 +16,7 @@ def _count(source: Any, *names: str) -> int:
     if isinstance(source, Mapping):
         for name in names:
             value = source.get(name)
-            if isinstance(value, (int, float)) and value > 0:
+            if isinstance(value, (int, float)) and 0 < value < 1e12:
                 return int(value)
     return 0
 
@@ -44,7 +44,7 @@ def decode_usage(wire: Any) -> Usage | None:
     if not output and total > input_:
         output = total - input_
     cost = wire.get("cost")
-    priced = isinstance(cost, (int, float)) and not isinstance(cost, bool) and cost >= 0
+    priced = isinstance(cost, (int, float)) and not isinstance(cost, bool) and 0 <= cost < 1e9
     if not (input_ or output or priced):
         return None
     return Usage(

@@ -1,0 +1,67 @@
+"""Rows of providers."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import msgspec
+import pytest
+
+from ve_magics.messages import ChatRequest
+from ve_magics.providers import PROVIDERS, Provider, auth_headers
+
+ROWS = list(PROVIDERS.values())
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_a_row_is_sound(row: Provider) -> None:
+    """Addresses are https or the user's own machine, end without a slash, and keyed providers name their key."""
+    url = urlsplit(row.base_url)
+    assert not row.base_url.endswith("/")
+    assert url.scheme == "https" or url.hostname == "127.0.0.1" or row.simulated
+    assert row.keyless or row.key_names
+    assert row.name == row.name.lower()
+    assert "/" not in row.name
+    assert all(name == name.upper() and name.endswith("_KEY") for name in row.key_names)
+    assert all(name == name.lower() for name, _ in row.headers)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_what_a_provider_rejects_are_fields_of_a_request(row: Provider) -> None:
+    """`Quirks.unsupported` names canonical fields, so a slip in a name can't hide."""
+    assert set(row.quirks.unsupported) <= set(ChatRequest.__struct_fields__)
+
+
+def test_no_two_local_servers_share_an_address() -> None:
+    """A running model server is told from the others by its port."""
+    addresses = [row.base_url for row in ROWS if row.local]
+    assert len(set(addresses)) == len(addresses)
+
+
+@pytest.mark.parametrize(
+    ("auth", "headers"),
+    [
+        ("bearer", (("authorization", "Bearer k"),)),
+        ("x-api-key", (("x-api-key", "k"),)),
+        ("x-goog-api-key", (("x-goog-api-key", "k"),)),
+        ("api-key", (("api-key", "k"),)),
+        ("none", ()),
+    ],
+)
+def test_a_key_travels_in_a_header_only(auth: str, headers: tuple[tuple[str, str], ...]) -> None:
+    """Each scheme has its header; no scheme puts a key into an address."""
+    provider = msgspec.convert({"name": "p", "base_url": "https://h/v1", "auth": auth}, Provider)
+    assert auth_headers(provider, "k") == headers
+    assert auth_headers(provider, "") == ()
+
+
+def test_the_host_is_where_the_key_may_go() -> None:
+    """The host is told without port and in lower case."""
+    assert Provider(name="p", base_url="https://API.Example.org:8443/v1").host == "api.example.org"
+    assert Provider(name="p", base_url="nonsense").host == ""
+
+
+def test_who_needs_no_key() -> None:
+    """The user's own servers and the simulator."""
+    assert {row.name for row in ROWS if row.keyless} >= {"ollama", "vllm", "sim"}
+    assert not PROVIDERS["openai"].keyless
