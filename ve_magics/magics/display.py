@@ -37,6 +37,8 @@ _STEP = 0.09
 """Seconds between two messages to the front end at least."""
 _STATUS_STEP = 1.0
 """Seconds between two updates of a line that only counts seconds."""
+_BLOCK = 600
+"""Characters of finished blocks that are worth an output of their own."""
 _ENVELOPE = 900
 """Bytes of a message around what it shows."""
 _BYTES_PER_CHARACTER = 24
@@ -219,20 +221,22 @@ class _Cell:
         tail = self._tail(now - self._began)
         size = _ENVELOPE + len(tail.encode("utf-8", "replace"))
         within = self._sent + size <= _BYTES_AT_ONCE + _BYTES_PER_CHARACTER * self._received
-        if not self._finished and (tail == self._shown or not within):
+        block = "".join(self._finished)
+        if len(block) < _BLOCK and (tail == self._shown or not within):
             return
         self._next = now
-        if self._finished:
-            block, self._finished = "".join(self._finished), []
+        if len(block) >= _BLOCK:
+            self._finished = []
             self._put(self._markdown(block))
             self._open = False
+            tail = self._tail(now - self._began)
         if tail:
             self._put(tail)
         self._shown = tail
 
     def _tail(self, waited: float) -> str:
         """Return the Markdown of what isn't finished, and of what the model does."""
-        parts = [self._markdown(self._splitter.tail)]
+        parts = [self._markdown("".join(self._finished) + self._splitter.tail)]
         if self._doing:
             seconds = f" {waited // _STATUS_STEP * _STATUS_STEP:.0f} s" if waited >= _STATUS_STEP else ""
             parts.append(f"*{neutralise(self._doing)}…{seconds}*")
