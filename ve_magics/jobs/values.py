@@ -156,6 +156,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         expires_at: When it deletes them.
         path: The file on this machine.
         folder: Where it is to land.
+        stem: Its name without ending, where the caller chose one; other jobs may share it.
         poster: The picture for it on this machine.
         cost: US dollars; None where unknown.
         seconds: Length.
@@ -192,6 +193,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     expires_at: float | None = None
     path: str = ""
     folder: str = ""
+    stem: str = ""
     poster: str = ""
     cost: float | None = None
     seconds: float | None = None

@@ -183,9 +183,9 @@ class Driver:
 
     async def _fetch_result(self, job: Job) -> None:
         cost = self._means.account(job)
-        folder, stem = Path(job.folder), file_stem(job.request.prompt, job.id)
+        folder, stem = Path(job.folder), job.stem or file_stem(job.request.prompt, job.id)
         final, problem = False, "The provider says that the video is done, but not where it is."
-        there = landed(folder, stem)
+        there = None if job.stem else landed(folder, stem)
         if there is None:
             for source in self._sources(job, "video"):
                 try:

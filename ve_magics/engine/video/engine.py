@@ -10,7 +10,7 @@ import asyncio
 import random as chance
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -117,6 +117,7 @@ class VideoEngine:
         notebook: str = "",
         cell: str = "",
         parent: str = "",
+        stem: str = "",
     ) -> Job:
         """Write a job down and begin to drive it; returns before anything is sent.
 
@@ -127,6 +128,8 @@ class VideoEngine:
             notebook: Path of the notebook that asks.
             cell: Id of its cell.
             parent: Our id of the job that this one remixes.
+            stem: Name of its file without ending; one that holds the job's id where empty. A file of that name
+                that is not the same to the byte is never overwritten: the next free number is added.
 
         Raises:
             ConfigError: There is no such provider.
@@ -147,6 +150,7 @@ class VideoEngine:
             notebook=notebook,
             cell=cell,
             parent=parent,
+            stem=stem,
         )
         self.store.add(job)
         self._start(job.id)
@@ -159,7 +163,7 @@ class VideoEngine:
             self._start(job.id)
         return jobs
 
-    async def watch(self, job_id: str) -> AsyncIterator[Job]:
+    async def watch(self, job_id: str) -> AsyncGenerator[Job, None]:
         """Yield a job now and after each change, until it has ended or only the user can go on (`unknown`).
 
         Leaving the loop early leaves the job running.

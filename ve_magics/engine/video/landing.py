@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import os
 import re
 import unicodedata
@@ -132,11 +133,13 @@ def _settle_on_disk(part: Path) -> Probe:
 
 
 def _rename(part: Path, folder: Path, stem: str, ending: str) -> Path:
-    """Give a file its name, or the next free one; another file is never overwritten."""
+    """Give a file its name, or the next free one; another file is never overwritten, the same one is kept."""
     number = 1
     while True:
         target = folder / (f"{stem}{ending}" if number == 1 else f"{stem}-{number}{ending}")
         number += 1
+        if target.is_file() and filecmp.cmp(part, target, shallow=False):
+            return target
         try:
             target.hardlink_to(part)
         except FileExistsError:
