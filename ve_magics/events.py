@@ -246,8 +246,6 @@ class Accumulator:
                 self.started = event
             case Restarted():
                 self._reset()
-            case Passthrough():
-                pass
 
     def _choice(self, index: int) -> _GrowingChoice:
         choice = self._choices.get(index)
@@ -326,7 +324,7 @@ def events_of(response: ChatResponse) -> Iterator[Event]:
                     yield RefusalDelta(part.text, index, choice.index)
                 case ToolCall():
                     yield ToolCallDelta(index, part.id, part.name, part.arguments, part.custom, choice.index)
-                case Image() | Audio() | File() | ToolResult() | Opaque():
+                case _:
                     yield PartAdded(part, index, choice.index)
             if part.state is not None and not isinstance(part, (Image, Audio, File, ToolResult, Opaque)):
                 yield StateDelta(part.state, index, choice.index)

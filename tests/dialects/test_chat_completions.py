@@ -14,7 +14,19 @@ from hypothesis import strategies as st
 from tests.dialects.strategies import answers, names, numbers, requests, words
 from ve_magics.dialects.chat_completions import dialect
 from ve_magics.errors import ServerError, VeError
-from ve_magics.events import Event, Passthrough, Restarted, Started, UsageReported, accumulate, events_of
+from ve_magics.events import (
+    Event,
+    Finished,
+    Passthrough,
+    ReasoningDelta,
+    Restarted,
+    Started,
+    TextDelta,
+    ToolCallDelta,
+    UsageReported,
+    accumulate,
+    events_of,
+)
 from ve_magics.messages import (
     Audio,
     ChatRequest,
@@ -295,6 +307,34 @@ def test_usage_is_streamed_only_when_asked_for() -> None:
     assert b"usage" not in b"".join(encoder.encode(event) for event in events) + encoder.flush()
 
 
+def test_calls_are_numbered_as_they_begin() -> None:
+    """A call's index counts the calls of its choice, not its parts; later fragments carry arguments only."""
+    events: list[Event] = [
+        Started("c", "m"),
+        TextDelta("t"),
+        ToolCallDelta(3, "a", "f"),
+        ToolCallDelta(5, "b", "g", custom=True),
+        ToolCallDelta(5, arguments="x"),
+        ToolCallDelta(3, arguments="{}"),
+        Finished("tool_calls"),
+    ]
+    deltas = [chunk["choices"][0]["delta"] for chunk in chunks(serve(events, stream=True))]
+    assert [delta["tool_calls"][0] for delta in deltas if "tool_calls" in delta] == [
+        {"index": 0, "id": "a", "type": "function", "function": {"name": "f", "arguments": ""}},
+        {"index": 1, "id": "b", "type": "custom", "custom": {"name": "g", "input": ""}},
+        {"index": 1, "custom": {"input": "x"}},
+        {"index": 0, "function": {"arguments": "{}"}},
+    ]
+
+
+def test_empty_deltas_write_nothing() -> None:
+    """An event without content opens its choice at most."""
+    encoder = dialect.encoder(asked(stream=True))
+    assert encoder.encode(TextDelta("")) != b""
+    for event in (TextDelta(""), ReasoningDelta(""), Restarted("p/m", "x"), Passthrough("messages", "x", {})):
+        assert encoder.encode(event) == b""
+
+
 def test_stream_begins_with_the_role_and_ends_with_the_mark() -> None:
     """The first chunk of each choice carries the role; `[DONE]` is last."""
     answer = ChatResponse(
@@ -310,3 +350,5 @@ def test_stream_begins_with_the_role_and_ends_with_the_mark() -> None:
         assert not any("role" in choice["delta"] for choice in own[1:])
     assert raw.endswith(b"data: [DONE]\n\n")
     assert read(raw).choices[1].message.parts == (Audio(b"s", "wav", "Hi", "au"),)
+    whole = serve(list(events_of(answer)), stream=False)
+    assert read(whole).choices[1].message.parts == (Audio(b"s", "wav", "Hi", "au"),)

@@ -97,6 +97,7 @@ def test_what_a_provider_rejects_is_an_error() -> None:
     with pytest.raises(UnsupportedError, match="temperature"):
         body(temperature=0.0, to=provider(sampling=False))
     assert body(top_k=3)["top_k"] == 3
+    assert body(seed=0, to=provider(unsupported=("top_k", "stop")))["seed"] == 0
 
 
 @pytest.mark.parametrize("field", ["max_tokens", "max_completion_tokens"])

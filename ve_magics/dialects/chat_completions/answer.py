@@ -184,9 +184,9 @@ class StreamEncoder:
             case UsageReported():
                 self._usage = event
             case Passthrough() if event.dialect == NAME and isinstance(event.data, dict):
-                return self._body({"choices": []} | event.data)
-            case Passthrough() | Restarted():
-                pass
+                return self._body(
+                    {"choices": []} | ({"usage": None} if self._tell_usage else {}) | event.data
+                )
         return b""
 
     def _chunk(self, index: int, delta: dict[str, Any], finish: str | None = None, **more: Any) -> bytes:

@@ -197,8 +197,7 @@ class ChoiceReader:
         if self._text < 0:
             self._text = self._number()
         self._reasoning = -1
-        if not self._think.open:
-            self.plain = self._text
+        self.plain = self._text
         events.append(TextDelta(text, self._text, self._index, self._logprobs, self._annotations))
         self._logprobs = self._annotations = ()
 
