@@ -94,6 +94,7 @@ SHARED_BY_DIALECTS = {
     "fields": "one strictness and one wording for requests that came from outside",
     "extras": "one way for unknown fields to go through",
     "loose": "one forgiveness for the JSON that servers write",
+    "nesting": "one bound on how deep JSON from outside may go",
 }
 CONTRACTS = ("dialects.contract", "engine.transport.wire", "messages", "events", "jobs", "routing")
 PROVIDER_NAMES = re.compile(
