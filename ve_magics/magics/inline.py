@@ -303,9 +303,9 @@ class _Scanner:
             self._add("raw", f"![{_literal(alt)}]({url.replace('&', '&amp;')}{_title(link.title)})")
         elif self.links:
             name = alt or url.partition("?")[0].rstrip("/").rpartition("/")[2]
-            self._add("raw", f"[\U0001f5bc {_literal(name)}]({url.replace('&', '&amp;')})")
+            self._add("raw", f"[picture: {_literal(name)}]({url.replace('&', '&amp;')})")
         else:
-            self._add("raw", f"\U0001f5bc {_literal(alt)}")
+            self._add("raw", f"picture: {_literal(alt)}")
         return True
 
 
