@@ -21,6 +21,7 @@ from ve_magics import catalog
 from ve_magics.engine import recording as recordings
 from ve_magics.engine.config import Config
 from ve_magics.engine.config_file import home
+from ve_magics.engine.filming import Filming
 from ve_magics.engine.gateway import Gateway, Trace
 from ve_magics.engine.recording import Kept, Mode, Recording
 from ve_magics.engine.transport import App, Deadlines, Mounted, Transport
@@ -75,6 +76,7 @@ class Session:
         self._store = store
         self._cache: ResponseCache | None = None
         self._ledger: Ledger | None = None
+        self._filming: Filming | None = None
         self._memory: dict[str, Kept] = {}
         self._asking: dict[str, asyncio.Future[Kept | None]] = {}
 
@@ -120,6 +122,13 @@ class Session:
             self._cache = ResponseCache(self.store, self.id)
             self._cache.prune(seconds=86_400)
         return self._cache
+
+    @property
+    def filming(self) -> Filming:
+        """The videos of this session."""
+        if self._filming is None:
+            self._filming = Filming(self.gateway, self.store, self.id)
+        return self._filming
 
     @property
     def deadlines(self) -> Deadlines:
@@ -248,7 +257,7 @@ class Session:
             if kept is not None:
                 trace.source = "recording"
             elif self.mode == "replay":
-                raise self._lacks(cell)
+                raise self.lacks(cell)
             elif cached:
                 kept = self._remembered(key)
                 if kept is None and key in self._asking:
@@ -307,12 +316,14 @@ class Session:
                 self._keep_recorded(key, request, kept)
 
     def _keep_recorded(self, key: str, request: ChatRequest, kept: Kept) -> None:
-        self.recording.keep_answer(key, request, kept, secrets=self._secrets())
+        self.recording.keep_answer(key, request, kept, secrets=self.secrets())
 
-    def _secrets(self) -> list[str]:
+    def secrets(self) -> list[str]:
+        """Return every key that is known, to be kept out of what is written."""
         return [key.reveal() for name in self.config.providers for key in self.config.keys(name)]
 
-    def _lacks(self, cell: str) -> RecordingError:
+    def lacks(self, cell: str) -> RecordingError:
+        """Return the error for a request that the recording lacks."""
         names = ", ".join(recording.path.name for recording in self.replays) or "no recording here"
         where = f"The recording lacks the answer of {cell}" if cell else "The recording lacks this answer"
         return RecordingError(
@@ -356,7 +367,9 @@ class Session:
         return accumulator.response()
 
     async def aclose(self) -> None:
-        """Close the connections and the store."""
+        """Close the connections and the store; videos go on at their providers."""
+        if self._filming is not None:
+            await self._filming.engine.aclose()
         if self._transport is not None:
             await self._transport.aclose()
         if self._store is not None:

@@ -1,0 +1,99 @@
+"""The clip as an object: what `%%video -o NAME` puts into the notebook."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ve_magics.jobs import Job
+from ve_magics.magics.player import player
+
+
+class Clip:
+    """A video that was made.
+
+    Attributes:
+        path: The file.
+        poster: The picture for it, or None.
+        prompt: What was asked.
+        revised_prompt: What the provider made of it; empty where it said nothing.
+        served: `provider/model` that made it.
+        duration: Seconds.
+        size: Pixels as `WIDTHxHEIGHT`.
+        cost: US dollars; None where unknown.
+        job: The job that made it; None where it came from a recording.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        poster: Path | None,
+        prompt: str,
+        revised_prompt: str = "",
+        served: str = "",
+        duration: float | None = None,
+        size: str = "",
+        cost: float | None = None,
+        job: Job | None = None,
+        embed: bool = False,
+    ) -> None:
+        self.path = path
+        self.poster = poster
+        self.prompt = prompt
+        self.revised_prompt = revised_prompt
+        self.served = served
+        self.duration = duration
+        self.size = size
+        self.cost = cost
+        self.job = job
+        self.embed = embed
+
+    @classmethod
+    def of_job(cls, job: Job, *, embed: bool = False) -> Clip:
+        """Return the clip that a job has made."""
+        return cls(
+            Path(job.path),
+            poster=Path(job.poster) if job.poster else None,
+            prompt=job.request.prompt,
+            revised_prompt=job.revised_prompt,
+            served=f"{job.provider}/{job.model}",
+            duration=job.seconds,
+            size=job.size,
+            cost=job.cost,
+            job=job,
+            embed=embed,
+        )
+
+    def bundle(self, directory: Path) -> dict[str, str]:
+        """Return what a cell shows for it: a player, and text for whoever can't play.
+
+        Args:
+            directory: Where the notebook lies; the player's addresses are relative to it.
+        """
+        return player(
+            self.path,
+            poster=self.poster,
+            size=self.size,
+            seconds=self.duration,
+            directory=directory,
+            embed=self.embed,
+        )
+
+    def facts(self) -> dict[str, Any]:
+        """Return what varies from run to run, for output metadata."""
+        facts: dict[str, Any] = {"served_by": self.served, "prompt": self.prompt, "cost_usd": self.cost}
+        if self.revised_prompt:
+            facts["revised_prompt"] = self.revised_prompt
+        if self.job is not None:
+            facts["job"] = self.job.id
+        if self.served.startswith("sim/"):
+            facts["simulated"] = True
+        return facts
+
+    def __repr__(self) -> str:
+        seconds = f", {self.duration:g} s" if self.duration else ""
+        return f"<Clip {self.path.name}{seconds}{f', {self.size}' if self.size else ''}>"
+
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        return {**self.bundle(Path.cwd())}, {"ve_magics": self.facts()}
