@@ -71,12 +71,16 @@ class Clip:
         Args:
             directory: Where the notebook lies; the player's addresses are relative to it.
         """
+        width, _, height = self.size.partition("x")
+        poster = self.poster.read_bytes() if self.poster is not None and self.poster.is_file() else b""
         return player(
             self.path,
-            poster=self.poster,
-            size=self.size,
-            seconds=self.duration,
             directory=directory,
+            width=int(width) if width.isdigit() else None,
+            height=int(height) if height.isdigit() else None,
+            duration=self.duration,
+            poster=poster,
+            title=self.prompt,
             embed=self.embed,
         )
 
@@ -96,4 +100,4 @@ class Clip:
         return f"<Clip {self.path.name}{seconds}{f', {self.size}' if self.size else ''}>"
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        return {**self.bundle(Path.cwd())}, {"ve_magics": self.facts()}
+        return self.bundle(Path.cwd()), {"ve_magics": self.facts()}
