@@ -95,6 +95,8 @@ SHARED_BY_DIALECTS = {
     "extras": "one way for unknown fields to go through",
     "loose": "one forgiveness for the JSON that servers write",
     "nesting": "one bound on how deep JSON from outside may go",
+    "data_urls": "one way for binary content to travel inside JSON",
+    "openai_faults": "one error shape, whichever of OpenAI's formats is spoken",
 }
 CONTRACTS = ("dialects.contract", "engine.transport.wire", "messages", "events", "jobs", "routing")
 PROVIDER_NAMES = re.compile(

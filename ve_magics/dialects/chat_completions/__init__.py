@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ve_magics.dialects.chat_completions import faults, question
+from ve_magics.dialects import openai_faults as faults
+from ve_magics.dialects.chat_completions import question
 from ve_magics.dialects.chat_completions.answer import StreamEncoder, WholeEncoder
 from ve_magics.dialects.chat_completions.choice import NAME
 from ve_magics.dialects.chat_completions.reply import ReplyDecoder

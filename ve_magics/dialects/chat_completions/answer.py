@@ -12,10 +12,10 @@ from typing import Any
 import msgspec
 
 from ve_magics.dialects.chat_completions.choice import NAME
-from ve_magics.dialects.chat_completions.faults import encode_fault
 from ve_magics.dialects.chat_completions.message import encode_message, image_item, sound
 from ve_magics.dialects.chat_completions.sealed import seal_states
 from ve_magics.dialects.chat_completions.usage import encode_usage
+from ve_magics.dialects.openai_faults import encode_fault
 from ve_magics.dialects.sse import encode_event
 from ve_magics.errors import VeError
 from ve_magics.events import (

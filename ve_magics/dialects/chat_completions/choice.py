@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ve_magics.dialects.chat_completions.calls import Calls
-from ve_magics.dialects.chat_completions.pictures import decode_data_url
 from ve_magics.dialects.chat_completions.think import ThinkSplitter
+from ve_magics.dialects.data_urls import decode_data_url
 from ve_magics.events import (
     Event,
     Finished,

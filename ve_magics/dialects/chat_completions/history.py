@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ve_magics.dialects.chat_completions.choice import NAME
-from ve_magics.dialects.chat_completions.pictures import encode_data_url
+from ve_magics.dialects.data_urls import encode_data_url
 from ve_magics.dialects.extras import with_extra
 from ve_magics.errors import UnsupportedError
 from ve_magics.messages import (

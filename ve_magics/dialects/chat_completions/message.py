@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from ve_magics.dialects.chat_completions.pictures import encode_data_url
 from ve_magics.dialects.chat_completions.sealed import seal_states
+from ve_magics.dialects.data_urls import encode_data_url
 from ve_magics.dialects.extras import with_extra
 from ve_magics.messages import Audio, Extra, Image, Message, Text, ToolCall
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ve_magics.dialects.chat_completions.choice import NAME, ChoiceReader
-from ve_magics.dialects.chat_completions.faults import decode_fault
 from ve_magics.dialects.chat_completions.usage import decode_usage
 from ve_magics.dialects.failures import is_html, mask, page_reply
 from ve_magics.dialects.loose import decode_json
+from ve_magics.dialects.openai_faults import decode_fault
 from ve_magics.dialects.sse import ServerSentEvent, SSEDecoder
 from ve_magics.errors import DecodeError, RequestError, TransportError
 from ve_magics.events import Event, Passthrough, Started, TextDelta, UsageReported

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any, get_args
 
 from ve_magics.dialects.chat_completions.choice import NAME
-from ve_magics.dialects.chat_completions.pictures import decode_data_url
 from ve_magics.dialects.chat_completions.sealed import unseal_states
+from ve_magics.dialects.data_urls import decode_data_url
 from ve_magics.dialects.fields import Fields, bad
 from ve_magics.messages import (
     Audio,

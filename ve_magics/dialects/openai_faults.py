@@ -1,4 +1,4 @@
-"""Failures, read in every shape that servers of chat completions write and told in OpenAI's."""
+"""Failures, read in every shape that servers with OpenAI's wire formats write, and told in OpenAI's own."""
 
 from __future__ import annotations
 
