@@ -122,7 +122,7 @@ def replies_of(question: ChatRequest, fault: Fault | None, *, thinking: bool) ->
     """Return the answers to a question, as many as it asks for."""
     if fault is not None and fault.kind == "refusal":
         return [Reply((Refusal("I can't help with that. (The simulator was asked to refuse.)"),))]
-    replies = [reply(question, variant=number, thinking=thinking) for number in range(question.n or 1)]
+    replies = [reply(question, variant=number, thinks=thinking) for number in range(question.n or 1)]
     if fault is None or fault.kind != "filter":
         return replies
     words = [part for part in replies[0].parts if isinstance(part, Text)]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from ve_magics.sim.counters import Counters
 from ve_magics.sim.faults import Fault
-from ve_magics.sim.film import film, poster
+from ve_magics.sim.film import film, poster, thumbnail
 from ve_magics.sim.settings import Settings
 
 PIXELS = 60_000_000
@@ -140,9 +140,11 @@ class Studio:
         shot.ready = self._settings.clock()
 
     async def poster(self, shot: Shot) -> bytes:
-        """Return a still picture of a film, a PNG file."""
+        """Return a small still picture of a film, a PNG file."""
         if not shot.still:
-            shot.still = await self.picture(shot.prompt, shot.width, shot.height, shot.seed)
+            shot.still = await self._aside(
+                lambda: thumbnail(shot.prompt, width=shot.width, height=shot.height, seed=shot.seed)
+            )
         return shot.still
 
     async def picture(self, prompt: str, width: int, height: int, seed: int) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator, Sequence
 
 import msgspec
@@ -32,6 +31,7 @@ from ve_magics.messages import (
 )
 from ve_magics.sim import tokens
 from ve_magics.sim.answers.question import Reply
+from ve_magics.sim.answers.seeing import size_of
 
 MESSAGE_TOKENS = 4
 """Tokens that every message costs beside its words."""
@@ -68,28 +68,6 @@ def _part_tokens(part: Part) -> list[str]:
             return [part.url or "<picture>"] * (TILE_TOKENS // 2 + TILE_TOKENS * tiles)
         case _:
             return ["<file>"] * 64
-
-
-def size_of(data: bytes) -> tuple[int, int] | None:
-    """Return width and height of a PNG, GIF or JPEG file in pixels, or None where it is none of them."""
-    if data[:8] == b"\x89PNG\r\n\x1a\n" and len(data) >= 24:
-        width, height = struct.unpack(">II", data[16:24])
-        return width, height
-    if data[:4] == b"GIF8" and len(data) >= 10:
-        width, height = struct.unpack("<HH", data[6:10])
-        return width, height
-    return _jpeg_size(data) if data[:2] == b"\xff\xd8" else None
-
-
-def _jpeg_size(data: bytes) -> tuple[int, int] | None:
-    at = 2
-    while at + 9 <= len(data) and data[at] == 0xFF:
-        marker = data[at + 1]
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            height, width = struct.unpack(">HH", data[at + 5 : at + 9])
-            return width, height
-        at += 2 + int(struct.unpack(">H", data[at + 2 : at + 4])[0])
-    return None
 
 
 class Turn:

@@ -11,13 +11,19 @@ _END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[A-Z0-9\"'(\u4e00-\u9fff])|(?<=[。
 _ABBREVIATION = re.compile(r"\b(?:e\.g|i\.e|etc|vs|Dr|Mr|Mrs|Ms|Prof|St|No|Fig)\.$")
 _WORD = re.compile(r"[A-Za-z0-9]+(?:['’-][A-Za-z0-9]+)*|[\u3400-\u9fff]")
 
+
+def listed(text: str) -> tuple[str, ...]:
+    """Return the words of a text that lists them, between spaces."""
+    return tuple(text.split())
+
+
 _SMALL_WORDS = (
     "a about all an and any are as at be been but by can could did do does for from had has have he her him his how i "
     "if in into is it its me more most my no not of on one or our out over please she should so some such than that "
     "the their them then there these they this to up us use was we were what when where which who why will with would "
     "you your tell give show explain write describe using used between get let make"
 )
-STOPWORDS = frozenset(_SMALL_WORDS.split())
+STOPWORDS = frozenset(listed(_SMALL_WORDS))
 """English words that say nothing about what a text is about."""
 
 _STOP_ZH = frozenset(

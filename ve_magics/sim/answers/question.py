@@ -46,7 +46,7 @@ _BRIEF = re.compile(
 _BULLETED = re.compile(r"\bbullet(?:ed|s| points?| list)\b|要点", re.IGNORECASE)
 _TABLE = re.compile(r"\btable\b|表格|对照表|列表对比", re.IGNORECASE)
 _BARE = re.compile(
-    r"\b(?:only|just) (?:the |with )?(?:code|number|answer|word|result|a number|one word)\b|\bcode only\b|\bone word\b"
+    r"\b(?:only|just) (?:the |with )?(?:code|number|answer|word|result|names?|items?|list|label|a number|one word)\b|\bcode only\b|\bone word\b"
     r"|\bno (?:explanation|prose)\b|只(?:要|给|输出|写|回答|返回)|不要解释",
     re.IGNORECASE,
 )

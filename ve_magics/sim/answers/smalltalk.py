@@ -13,7 +13,8 @@ _GREETING = re.compile(
     re.IGNORECASE,
 )
 _HELLO_REQUEST = re.compile(
-    r"^\s*(?:please )?(?:say|reply with|respond with) [\"'“]?(?P<words>[^\"'”\n]{1,80}?)[\"'”]?"
+    r"^\s*(?:please )?(?:say|reply with|respond with|answer with)(?: exactly)?(?: the| a)?(?: single"
+    r"| one)?(?: words?| text| phrase)?:? [\"'“]?(?P<words>[^\"'”\n]{1,80}?)[\"'”]?"
     r"(?: and nothing else| only)?[.!]?\s*$"
     r"|^\s*(?:请)?(?:只)?(?:说|回复)[：: ]?[“\"「]?(?P<words_zh>[^”\"」\n]{1,40}?)[”\"」]?[。！]?\s*$",
     re.IGNORECASE,
@@ -104,8 +105,8 @@ def otherwise(question: Question) -> str:
     else:
         said = [
             f"You asked: “{asked}”.",
-            f"I'm a simulated tutor and know nothing real about {subject}, so here is only how one would go about it.",
-            f"First settle what {subject} has to do with your goal, then try the smallest example that shows it.",
+            f"I'm a simulated tutor and know nothing real about “{subject}”, so here is only how one would go about it.",
+            f"First settle what “{subject}” has to do with your goal, then try the smallest example that shows it.",
             "Compare the result with what you expected, change one thing at a time, and note what you see.",
             "For a real answer, point `%ve use` at a real model; the question stays the same.",
         ]
@@ -119,7 +120,8 @@ def subject_of(text: str, *, chinese: bool) -> str:
     first = (sentences(text) or [text])[0]
     if chinese:
         run = re.sub(
-            r"请问|请|帮我|给我|能否|可以|怎么样|怎样|怎么|如何|为什么|什么是|是什么|什么|解释一下|解释|介绍一下|介绍|说明|"
+            r"请问|请|帮我|给我|能否|可以|怎么样|怎样|怎么|如何|为什么|什么是|是什么|什么|解释一下|解释"
+            r"|介绍一下|介绍|说明|"
             r"写一篇|写一个|写|关于|一下|吗|呢|[？?。！!，,：:“”\"]",
             "",
             first,
