@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 MAX_EMBEDDED = 2_000_000
 """Bytes of a video that may be written into the notebook itself."""
-MAX_POSTER = 100_000
+MAX_POSTER = 24_000
 """Bytes of a poster; a larger one is left out."""
 _WIDEST = 640
 _MEDIA_TYPES = {".mp4": "video/mp4", ".m4v": "video/mp4", ".webm": "video/webm", ".mov": "video/quicktime"}

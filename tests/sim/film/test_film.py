@@ -11,7 +11,7 @@ from collections.abc import Callable
 import av
 import pytest
 
-from ve_magics.sim.film import film, poster
+from ve_magics.sim.film import film, poster, thumbnail
 from ve_magics.sim.film.h264 import Picture
 from ve_magics.sim.film.scene import Scene
 from ve_magics.store.mp4 import probe
@@ -127,3 +127,29 @@ def test_arguments_out_of_range_are_refused(wrong: dict[str, float]) -> None:
     arguments = {"seconds": 1, "width": 128, "height": 128, **wrong}
     with pytest.raises(ValueError, match="a film"):
         film("fox", **arguments)  # type: ignore[arg-type]  # the wrong ones are the point
+
+
+@pytest.mark.parametrize(
+    ("asked", "given"),
+    [
+        ((1280, 720), (320, 180)),
+        ((720, 1280), (180, 320)),
+        ((4096, 128), (320, 128)),
+        ((200, 160), (200, 160)),
+    ],
+)
+def test_thumbnail_is_small(asked: tuple[int, int], given: tuple[int, int]) -> None:
+    """A thumbnail fits into a notebook, in pixels and in bytes."""
+    data = thumbnail(FOX, width=asked[0], height=asked[1])
+    with av.open(io.BytesIO(data), format="png_pipe") as still:
+        frame = next(still.decode(video=0))
+    assert (frame.width, frame.height) == given
+    assert len(data) < 6000
+
+
+def test_thumbnail_has_the_same_bytes_everywhere() -> None:
+    """A recording made on one machine holds on another: the bytes depend on the arguments alone."""
+    digest = hashlib.sha256(
+        thumbnail("A paper boat drifts down a rainy street.", width=640, height=360)
+    ).hexdigest()
+    assert digest == "3dbfc8ae904122bfb5ed25d9089cae12404f6025bd9e8c00103a7d8414601e0d"

@@ -10,10 +10,12 @@ from ve_magics.sim.film.h264 import Encoder
 from ve_magics.sim.film.mp4 import Sample, mux
 from ve_magics.sim.film.scene import Scene
 
-__all__ = ["film", "poster"]
+__all__ = ["film", "poster", "thumbnail"]
 
 _LONGEST = 600.0
 _FASTEST = 60
+_THUMBNAIL = 320
+_SMALLEST = 128
 
 
 def film(prompt: str, *, seconds: float, width: int, height: int, seed: int = 0, fps: int = 12) -> bytes:
@@ -66,3 +68,24 @@ def poster(prompt: str, *, width: int, height: int, seed: int = 0) -> bytes:
     """
     scene = Scene(prompt, width=width, height=height, count=24, fps=12, seed=seed)
     return png.encode(scene.picture(8, clock=False), width=width, height=height)
+
+
+def thumbnail(prompt: str, *, width: int, height: int, seed: int = 0) -> bytes:
+    """Make a still picture of the scene that `film` shows, small enough to travel inside of a notebook.
+
+    Args:
+        prompt: Text to show.
+        width: The film's width in pixels.
+        height: The film's height.
+        seed: Another number gives another scene.
+
+    Returns:
+        A PNG file, its sides at most 320 pixels; its bytes are the same on every machine.
+
+    Raises:
+        ValueError: A size is out of range.
+    """
+    longer = max(width, height, _THUMBNAIL)
+    small = [max(_SMALLEST, side * _THUMBNAIL // longer // 2 * 2) for side in (width, height)]
+    scene = Scene(prompt, width=small[0], height=small[1], count=24, fps=12, seed=seed)
+    return png.encode_small(scene.picture(8, clock=False), width=small[0], height=small[1])
