@@ -58,6 +58,8 @@ CODES: dict[str, ErrorKind] = {
     "project_spend_limit_exceeded": "quota",
     "organization_usage_limit_exceeded": "quota",
     "usage_limit_exceeded": "quota",
+    "contract_spend_limit_reached": "quota",
+    "enforced_spend_limit_reached": "quota",
     "session_budget_exceeded": "quota",
     "billing_not_active": "quota",
     "billing_error": "quota",
@@ -174,6 +176,8 @@ def classify(status: int, codes: tuple[str, ...], message: str) -> ErrorKind:
         return known[0]
     if status < 500:
         for kind, words in _WORDS:
+            if known and known[0] == "rate_limit" and kind != "quota":
+                continue
             if words.search(message) and not (
                 kind == "model_not_found" and status not in (200, 400, 403, 404, 422)
             ):
@@ -303,5 +307,5 @@ def unseal(text: str) -> State | None:
         return None
     try:
         return msgspec.json.decode(bytes.fromhex(text[4:]), type=State)
-    except (ValueError, msgspec.DecodeError):
+    except (ValueError, msgspec.DecodeError, RecursionError):
         return None

@@ -8,6 +8,8 @@ from ve_magics.dialects.contract import Dialect
 
 DIALECTS: dict[str, str] = {
     "chat_completions": "ve_magics.dialects.chat_completions",
+    "responses": "ve_magics.dialects.responses",
+    "messages": "ve_magics.dialects.messages",
 }
 """Name of each dialect, and the module whose `dialect` it is."""
 
