@@ -17,7 +17,7 @@ class EchoingClient(NotebookClient):  # type: ignore[misc]  # nbclient is untype
     """
 
     def __init__(self, notebook: Any, *, out: TextIO, **options: Any) -> None:
-        super().__init__(notebook, **options)
+        super().__init__(notebook, extra_arguments=["--IPKernelApp.log_level=ERROR"], **options)
         self._out = out
         self._cell: int | None = None
         self._shown: dict[str, str] = {}
@@ -29,8 +29,10 @@ class EchoingClient(NotebookClient):  # type: ignore[misc]  # nbclient is untype
         Raises:
             CellExecutionError: A cell failed.
         """
-        self.execute(env=child_environment(VE_MAGICS_STREAM="1"))
-        self._line_end()
+        try:
+            self.execute(env=child_environment(VE_MAGICS_STREAM="print"))
+        finally:
+            self._line_end()
 
     def process_message(self, msg: Any, cell: Any, cell_index: int) -> Any:
         """Show what a message adds to the running cell, then do with it what nbclient does."""
@@ -42,6 +44,8 @@ class EchoingClient(NotebookClient):  # type: ignore[misc]  # nbclient is untype
                 name = content.get("transient", {}).get("display_id") or f"#{len(self._shown)}"
                 self._shown[name] = content["data"].get("text/plain", "")
                 self._grow("".join(self._shown.values()))
+            case "stream" if content["text"].endswith("\r"):
+                self._passing(content["text"])
             case "stream":
                 self._shown[f"#{len(self._shown)}"] = content["text"]
                 self._grow("".join(self._shown.values()))
@@ -65,6 +69,12 @@ class EchoingClient(NotebookClient):  # type: ignore[misc]  # nbclient is untype
             self._out.flush()
             self._written = text
 
+    def _passing(self, text: str) -> None:
+        """Write a line that the next one covers; in a log, where nothing can be covered, it stands alone."""
+        self._out.write(text if self._out.isatty() else text.rstrip() + "\n")
+        self._out.flush()
+
     def _line_end(self) -> None:
         if self._written:
-            self._out.write("\n\n")
+            self._out.write("\n" if self._written.endswith("\n") else "\n\n")
+            self._written = ""

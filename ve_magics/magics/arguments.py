@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import keyword
 import shlex
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -39,7 +40,16 @@ class Parser(argparse.ArgumentParser):
         Raises:
             ArgumentsError: Always.
         """
-        raise ArgumentsError(f"{self.prog}: {message}.", hint=f"Usage: {self.usage_line}")
+        _, unknown, words = message.partition("unrecognized arguments: ")
+        if not unknown:
+            said = f"{self.prog}: {message.removeprefix('argument ')}."
+        elif words.startswith("-"):
+            said = f"{self.prog} has no flag {words.split()[0]}."
+        else:
+            said = (
+                f"{self.prog} takes only a model and flags on its line, not {words!r}; the prompt goes below."
+            )
+        raise ArgumentsError(said, hint=f"Usage: {self.usage_line}")
 
     def read(self, line: str) -> argparse.Namespace:
         """Parse a magic's line.
@@ -56,18 +66,35 @@ class Parser(argparse.ArgumentParser):
 
 def number(text: str) -> float:
     """Return a number that is 0 or more; argparse words the error."""
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
     if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not a number of 0 or more")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of 0 or more")
+    return value
+
+
+def duration(text: str) -> float:
+    """Return a number of seconds that is more than 0."""
+    value = number(text)
+    if not value:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
     return value
 
 
 def count(text: str) -> int:
     """Return a whole number that is 1 or more."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number of 1 or more")
-    return value
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
+    return int(text)
+
+
+def variable(text: str) -> str:
+    """Return the name of a variable."""
+    if not text.isidentifier() or keyword.iskeyword(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a name for a variable")
+    return text
 
 
 def parameter(text: str) -> tuple[str, Any]:
@@ -127,9 +154,10 @@ def chat_parser() -> Parser:
     add("--fresh", action="store_true", help="ask again although the answer is known")
     add("--no-cache", action="store_true", help="neither look in the cache nor keep the answer")
     add("--dry-run", action="store_true", help="show what would be sent, and send nothing")
-    add("--timeout", type=number, metavar="S", help="give up after so many seconds")
+    add("--timeout", type=duration, metavar="S", help="give up after so many seconds")
     add("--no-fallback", action="store_true", help="ask the first target only")
-    add("-o", "--output", metavar="NAME", help="keep the answer in this variable")
+    add("-o", "--output", type=variable, metavar="NAME", help="keep the answer in this variable")
+    add("-h", "--help", action="store_true", help="show this")
     return parser
 
 
@@ -166,6 +194,20 @@ def chat_settings(parameters: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     return settings
 
 
+def named_model(options: argparse.Namespace, default: str) -> str:
+    """Return the model that a line names, in front or by flag; the default where it names none.
+
+    Raises:
+        ArgumentsError: It names two.
+    """
+    if options.model and options.named and options.model != options.named:
+        raise ArgumentsError(
+            f"Two models are named: {options.model} and {options.named}.",
+            hint="Name one, in front or after -m.",
+        )
+    return options.model or options.named or default
+
+
 def chat_request(
     options: argparse.Namespace,
     cell: str,
@@ -189,11 +231,6 @@ def chat_request(
     prompt = cell.removesuffix("\n")
     if not prompt.strip():
         raise ArgumentsError("The prompt is empty.", hint="Write what you want to ask below the %%chat line.")
-    if options.model and options.named and options.model != options.named:
-        raise ArgumentsError(
-            f"Two models are named: {options.model} and {options.named}.",
-            hint="Name one, in front or after -m.",
-        )
     settings = chat_settings(options.param)
     if options.temperature is not None:
         settings["temperature"] = options.temperature
@@ -201,7 +238,7 @@ def chat_request(
         settings["max_tokens"] = options.max_tokens
     head = (system(options.system),) if options.system else ()
     return ChatRequest(
-        model=model,
+        model=named_model(options, model),
         messages=(*head, *history, user(prompt, *parts)),
         stream=True,
         **settings,
@@ -239,7 +276,7 @@ def video_parser() -> Parser:
         help="a route, an alias or provider/name; the default where left out",
     )
     add("-m", "--model", dest="named", metavar="MODEL", help="the same, by flag")
-    add("--seconds", type=number, metavar="N", help="length")
+    add("--seconds", type=duration, metavar="N", help="length")
     add("--size", type=size, metavar="WxH", help="pixels, such as 1280x720")
     add("--image", metavar="PATH", help="the picture that it begins with: path, URL or variable")
     add("--seed", type=int, metavar="N", help="makes a result repeatable where the model can")
@@ -257,28 +294,15 @@ def video_parser() -> Parser:
         action="store_true",
         help="show what would be made and what it would cost, and make nothing",
     )
-    add("--timeout", type=number, metavar="S", help="stop waiting after so many seconds; the job goes on")
+    add("--timeout", type=duration, metavar="S", help="stop waiting after so many seconds; the job goes on")
     add("--embed", action="store_true", help="put the video into the notebook, up to a size limit")
-    add("-o", "--output", metavar="NAME", help="keep the clip in this variable")
+    add("-o", "--output", type=variable, metavar="NAME", help="keep the clip in this variable")
+    add("-h", "--help", action="store_true", help="show this")
     return parser
 
 
 VIDEO_PARAMETERS = frozenset(VideoRequest.__struct_fields__) - {"prompt", "model", "first_frame", "extra"}
 """What `--param` may set by its own name; any other name goes to the provider as it is."""
-
-
-def named_model(options: argparse.Namespace, default: str) -> str:
-    """Return the model that a line names, in front or by flag; the default where it names none.
-
-    Raises:
-        ArgumentsError: It names two.
-    """
-    if options.model and options.named and options.model != options.named:
-        raise ArgumentsError(
-            f"Two models are named: {options.model} and {options.named}.",
-            hint="Name one, in front or after -m.",
-        )
-    return options.model or options.named or default
 
 
 def video_request(

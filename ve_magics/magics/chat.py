@@ -17,7 +17,8 @@ from ve_magics.magics.answer import Answer
 from ve_magics.magics.arguments import chat_parser, chat_request
 from ve_magics.magics.display import AnswerDisplay
 from ve_magics.magics.notebook import Notebook
-from ve_magics.messages import ChatRequest, Text
+from ve_magics.magics.plain import show_text
+from ve_magics.messages import ChatRequest, Part, Text
 
 
 def chat(notebook: Notebook, line: str, cell: str) -> None:
@@ -27,9 +28,13 @@ def chat(notebook: Notebook, line: str, cell: str) -> None:
         VeError: Whatever went wrong, fit to be shown.
         KeyboardInterrupt: The cell was interrupted; what had come is shown and kept as partial.
     """
-    options = chat_parser().read(line)
+    parser = chat_parser()
+    options = parser.read(line)
+    if options.help:
+        show_text(parser.format_help())
+        return
     session = notebook.session
-    parts = [
+    parts: list[Part] = [
         *(
             attachments.image(s, directory=notebook.directory, namespace=notebook.namespace)
             for s in options.image
@@ -90,8 +95,6 @@ def _deadlines(base: Deadlines, timeout: float | None) -> Deadlines | None:
 
 def _show_plan(notebook: Notebook, request: ChatRequest) -> None:
     """Show what would be sent, to whom, and roughly what it would cost."""
-    from IPython.display import display
-
     config = notebook.session.config
     route = config.route(request.model)
     words = "\n".join(
@@ -123,4 +126,4 @@ def _show_plan(notebook: Notebook, request: ChatRequest) -> None:
     lines.append(f"estimate  ≈ {tokens} tokens in, {cost}; nothing was sent")
     if affinity(request):
         lines.append("cache     the prefix is long enough for the provider's prompt cache")
-    display({"text/plain": "\n".join(lines)}, raw=True)
+    show_text("\n".join(lines))

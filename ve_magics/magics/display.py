@@ -27,6 +27,7 @@ from ve_magics.events import (
 from ve_magics.magics.blocks import BlockSplitter
 from ve_magics.magics.failure import one_line
 from ve_magics.magics.markdown import neutralise
+from ve_magics.magics.printing import Printing, printing_wanted
 from ve_magics.magics.screen import CellScreen, Screen, streaming_wanted
 from ve_magics.messages import ChatResponse, Image
 
@@ -91,10 +92,12 @@ class AnswerDisplay:
         stdout: TextIO | None = None,
         env: Mapping[str, str] | None = None,
     ) -> None:
+        env = _environment() if env is None else env
         if streaming is None:
-            streaming = streaming_wanted(_environment() if env is None else env, shell)
+            streaming = streaming_wanted(env, shell)
         in_cell = screen is not None or hasattr(shell, "kernel")
-        self._face: _Face = _Cell(screen or CellScreen()) if in_cell else _Terminal(stdout)
+        in_place = Printing if printing_wanted(env) else _Cell
+        self._face: _Face = in_place(screen or CellScreen()) if in_cell else _Terminal(stdout)
         self._streaming = streaming
 
     def start(self) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
-from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
+from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
 
 if TYPE_CHECKING:
     from ve_magics.magics.notebook import Notebook
+
+_OURS = re.compile(r"%%(?:chat|video)(?:[ \t]|$)")
 
 
 @magics_class
@@ -25,6 +28,7 @@ class VeMagics(Magics):
             self._notebook = Notebook(self.shell)
         return self._notebook
 
+    @no_var_expand
     @cell_magic
     def chat(self, line: str, cell: str) -> None:
         """Ask a model; the answer streams into the cell.
@@ -60,12 +64,26 @@ class VeMagics(Magics):
 
         self._run(chat, line, cell)
 
+    @no_var_expand
     @cell_magic
     def video(self, line: str, cell: str) -> None:
         """Make a video; it plays in the cell and lies beside the notebook.
 
         usage: %%video [MODEL] [-m MODEL] [--seconds N] [--size WxH] [--image PATH] [--seed N]
                        [--param K=V] [--fresh] [--dry-run] [--timeout S] [--embed] [-o NAME]
+
+        MODEL is a route, an alias or provider/name; the default where left out (%ve shows it).
+
+        --seconds N      length
+        --size WxH       pixels, such as 1280x720
+        --image PATH     the picture that it begins with: path, URL or variable
+        --seed N         makes a result repeatable where the model can
+        --param K=V      any other setting: aspect=16:9, resolution=720p
+        --fresh          make it again although it is there
+        --dry-run        show what would be made and what it would cost, and make nothing
+        --timeout S      stop waiting after so many seconds; the job goes on
+        --embed          put the video into the notebook, up to a size limit
+        -o NAME          keep the clip in a variable: .path .duration .size .cost
 
         Examples::
 
@@ -76,6 +94,7 @@ class VeMagics(Magics):
 
         self._run(video, line, cell)
 
+    @no_var_expand
     @line_magic
     def ve(self, line: str) -> None:
         """Show and change what is in use.
@@ -112,11 +131,24 @@ class VeMagics(Magics):
             self._notebook.portal.close()
 
 
+def keep_empty_cells(lines: list[str]) -> list[str]:
+    """Give a cell that holds only our magic's line an empty line below it.
+
+    IPython refuses a cell magic without a body by printing a usage note, which programs that run notebooks take for
+    success. With a body, however empty, the magic itself can say what is missing, in an error.
+    """
+    if lines and _OURS.match(lines[0]) and not "".join(lines[1:]):
+        return [lines[0].rstrip("\n") + "\n", "\n"]
+    return lines
+
+
 def load(shell: Any) -> None:
     """Register the magics with a shell, once."""
     if shell.find_magic("chat", "cell") is None or not hasattr(shell, "_ve_magics"):
         shell._ve_magics = VeMagics(shell)
         shell.register_magics(shell._ve_magics)
+        if keep_empty_cells not in shell.input_transformers_cleanup:
+            shell.input_transformers_cleanup.append(keep_empty_cells)
 
 
 def unload(shell: Any) -> None:
@@ -125,6 +157,8 @@ def unload(shell: Any) -> None:
     if magics is not None:
         magics.unload()
         del shell._ve_magics
+        if keep_empty_cells in shell.input_transformers_cleanup:
+            shell.input_transformers_cleanup.remove(keep_empty_cells)
         for kind, names in (("cell", ("chat", "video")), ("line", ("ve",))):
             for name in names:
                 shell.magics_manager.magics[kind].pop(name, None)

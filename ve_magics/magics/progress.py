@@ -9,10 +9,13 @@ from typing import Any
 from ve_magics.engine.config import child_environment
 from ve_magics.jobs import Job
 from ve_magics.magics.markdown import neutralise
+from ve_magics.magics.printing import printing_wanted
 from ve_magics.magics.screen import CellScreen, streaming_wanted
 
 _STEP = 0.5
 """Seconds between two updates at least."""
+_WIDE = 78
+"""Columns that a printed line takes at least."""
 
 _WORDS = {
     "queued": "about to be ordered",
@@ -30,8 +33,10 @@ class Progress:
     """
 
     def __init__(self, shell: Any) -> None:
+        env = child_environment()
         self._in_cell = hasattr(shell, "kernel")
-        self._watched = streaming_wanted(child_environment(), shell)
+        self._watched = streaming_wanted(env, shell)
+        self._printed = not self._in_cell or printing_wanted(env)
         self._screen = CellScreen()
         self._name = f"ve-{secrets.token_hex(6)}"
         self._open = False
@@ -50,13 +55,13 @@ class Progress:
             return
         self._next = elapsed + _STEP
         self._last = line
-        if not self._in_cell:
-            print(line, flush=True)
+        if self._printed:
+            print(_over(line), end="\r", flush=True)
         elif self._open:
             self._screen.update(neutralise(line), self._name)
         else:
             self._screen.show(neutralise(line), self._name)
-            self._open = True
+        self._open = True
 
     @staticmethod
     def line(job: Job, elapsed: float) -> str:
@@ -66,7 +71,7 @@ class Progress:
             done = round(job.progress * 20)
             percent = f" {'▰' * done}{'▱' * (20 - done)} {job.progress:.0%}"
         left = ""
-        if job.progress and job.progress > 0.1 and elapsed > 2:
+        if job.progress and 0.1 < job.progress < 1 and elapsed > 2:
             left = f", about {elapsed * (1 - job.progress) / job.progress:.0f} s left"
         note = f" ({job.note})" if job.note else ""
         state = _WORDS.get(job.state, job.state)
@@ -82,9 +87,11 @@ class Progress:
 
     def drop(self) -> None:
         """Take the line away as soon as something else is shown."""
-        if self._open:
+        if self._open and self._in_cell:
             self._screen.clear()
-            self._open = False
+        elif self._open:
+            print(_over(""), end="\r", flush=True)
+        self._open = False
 
     def note(self, text: str) -> None:
         """Leave a line of text."""
@@ -92,3 +99,8 @@ class Progress:
             self._screen.final({"text/markdown": neutralise(text), "text/plain": text}, {})
         else:
             print(text, flush=True)
+
+
+def _over(line: str) -> str:
+    """Return a line that covers what was printed on it before."""
+    return f"{line:<{_WIDE}}"

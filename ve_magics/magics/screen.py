@@ -62,13 +62,13 @@ def streaming_wanted(env: Mapping[str, str], shell: Any) -> bool:
     that they can't answer questions on standard input; front ends with a reader say that they can.
 
     Args:
-        env: The environment: `VE_MAGICS_STREAM=0|1` decides, `VE_RECORDING=replay` never streams.
+        env: The environment: `VE_MAGICS_STREAM=0|1|print` decides, `VE_RECORDING=replay` never streams.
         shell: The running IPython shell, or None.
     """
     chosen = env.get("VE_MAGICS_STREAM", "").strip().lower()
     if chosen in ("0", "false", "no", "off"):
         return False
-    if chosen in ("1", "true", "yes", "on"):
+    if chosen in ("1", "true", "yes", "on", "print"):
         return True
     if env.get("VE_RECORDING", "").strip().lower() == "replay" or shell is None:
         return False

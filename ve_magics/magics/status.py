@@ -10,6 +10,7 @@ from ve_magics.engine.local import running_servers
 from ve_magics.engine.models import living_models
 from ve_magics.errors import ArgumentsError, ConfigError, VeError
 from ve_magics.magics.notebook import Notebook
+from ve_magics.magics.plain import show_text
 
 USAGE = (
     "%ve [models [PROVIDER] | use MODEL | key PROVIDER | usage | cache [clear] | record [NAME] | replay | live"
@@ -31,14 +32,12 @@ def ve(notebook: Notebook, line: str) -> None:
 
 
 def _show(rows: list[tuple[str, str]] | str) -> None:
-    from IPython.display import display
-
     if isinstance(rows, str):
         text = rows
     else:
         width = max(len(name) for name, _ in rows)
         text = "\n".join(f"{name:<{width}}  {value}".rstrip() for name, value in rows)
-    display({"text/plain": text}, raw=True)
+    show_text(text)
 
 
 def _status(notebook: Notebook, words: list[str]) -> None:

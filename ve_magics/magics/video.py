@@ -13,6 +13,7 @@ from ve_magics.magics import attachments
 from ve_magics.magics.arguments import named_model, video_parser, video_request
 from ve_magics.magics.clip import Clip
 from ve_magics.magics.notebook import Notebook
+from ve_magics.magics.plain import show_text
 from ve_magics.magics.progress import Progress
 from ve_magics.routing import Target
 
@@ -24,7 +25,11 @@ def video(notebook: Notebook, line: str, cell: str) -> None:
         VeError: Whatever went wrong, fit to be shown.
         KeyboardInterrupt: The cell was interrupted; the job goes on.
     """
-    options = video_parser().read(line)
+    parser = video_parser()
+    options = parser.read(line)
+    if options.help:
+        show_text(parser.format_help())
+        return
     session = notebook.session
     frame = None
     if options.image:
@@ -137,8 +142,6 @@ def _failure(job: Job | None, timeout: float | None) -> JobError:
 
 def _show_plan(session: Session, request: VideoRequest, model: str) -> None:
     """Show what would be made, by whom, and what it would cost."""
-    from IPython.display import display
-
     target = film_target(session, model)
     cost = session.filming.price(request, target)
     lines = [
@@ -148,4 +151,4 @@ def _show_plan(session: Session, request: VideoRequest, model: str) -> None:
         f"size      {request.size or 'as the provider likes'}",
         f"estimate  {'price unknown' if cost is None else f'${cost:.2f}'}; nothing was sent",
     ]
-    display({"text/plain": "\n".join(lines)}, raw=True)
+    show_text("\n".join(lines))

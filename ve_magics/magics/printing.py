@@ -1,0 +1,71 @@
+"""An answer that a kernel prints while it grows, for programs that run a notebook and show what it prints.
+
+Outputs that change in place mean nothing to a log or a terminal; printed words do. At the end they give way to the
+one output that every other way leaves too, so that the notebook is saved the same.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping
+from typing import Any, TextIO
+
+from ve_magics.magics.screen import Screen
+
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def printing_wanted(env: Mapping[str, str]) -> bool:
+    """Tell whether what grows in a cell should be printed: `VE_MAGICS_STREAM=print`."""
+    return env.get("VE_MAGICS_STREAM", "").strip().lower() == "print"
+
+
+class Printing:
+    """An answer that is printed as it comes and then becomes a cell's one output.
+
+    Args:
+        screen: Where that output goes.
+        stdout: Where the words go; None takes the standard output.
+    """
+
+    def __init__(self, screen: Screen, stdout: TextIO | None = None) -> None:
+        self._screen = screen
+        self._stdout = stdout
+        self._pieces: list[str] = []
+        self._begun = False
+
+    def text(self, text: str) -> None:
+        """Take words."""
+        self._pieces.append(_CONTROLS.sub("\ufffd", text))
+
+    def status(self, doing: str, size: int) -> None:
+        """Say nothing: a line that was printed would stay."""
+
+    def restart(self, note: str) -> None:
+        """Say that another target begins from the start."""
+        self._pieces = []
+        if self._begun:
+            self._print(f"\n{note}\n")
+
+    def paint(self, now: float) -> None:  # noqa: ARG002  # printing needs no rhythm
+        """Print what has come."""
+        self._print("".join(self._pieces))
+        self._pieces = []
+
+    def end(self, data: dict[str, str], metadata: dict[str, Any]) -> None:
+        """Leave one output in the place of what was printed."""
+        self.drop()
+        self._screen.final(data, metadata)
+
+    def drop(self) -> None:
+        """Take away what was printed as soon as something else is shown."""
+        if self._begun:
+            self._screen.clear()
+
+    def _print(self, text: str) -> None:
+        if text:
+            out = self._stdout or sys.stdout
+            out.write(text)
+            out.flush()
+            self._begun = True
