@@ -27,7 +27,8 @@ _DEFINITION = re.compile(
     r"(?:[ \t]+(?:\"((?:\\.|[^\"\\])*)\"|'((?:\\.|[^'\\])*)'|\(((?:\\.|[^()\\])*)\)))?[ \t]*$"
 )
 _TABLE_RULE = re.compile(r"[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$")
-_TABLE_LIKE = re.compile(r"^[ \t>*+\-0-9.)]*[|:\- \t]*-[|:\- \t]*$", re.MULTILINE)
+_TABLE_LINE = frozenset("|:- \t>*+0123456789.)")
+"""Characters of a line that, in whatever container, may be a table's second one."""
 _PICTURED = re.compile(
     r"<|%%|://|click|@import|url\(|^---|\bimg\b|\bicon\b|href", re.IGNORECASE | re.MULTILINE
 )
@@ -53,7 +54,7 @@ def neutralise(text: str, *, remote_images: bool = False) -> str:
     lines = text.split("\n")
     if len(_MARKS.findall(text)) > _MAX_MARKS:
         return "\n".join(_verbatim(lines))
-    tables = any(("|" in found.group() or ":" in found.group()) for found in _TABLE_LIKE.finditer(text))
+    tables = any("-" in line and ("|" in line or ":" in line) and _TABLE_LINE.issuperset(line) for line in lines)
     rules = Rules(_definitions(lines), remote_images, tables)
     return "\n".join(_Blocks(lines, rules, 0).rewritten())
 
