@@ -12,7 +12,7 @@ from ve_magics.dialects.loose import decode_json
 from ve_magics.dialects.messages.blocks import Blocks, passed
 from ve_magics.dialects.messages.faults import decode_event_fault, decode_fault
 from ve_magics.dialects.messages.usage import decode_usage, merge_usage
-from ve_magics.dialects.messages.vocabulary import FINISHES, NAME
+from ve_magics.dialects.messages.vocabulary import FINISHES, NAME, STOPS
 from ve_magics.dialects.sse import ServerSentEvent, SSEDecoder
 from ve_magics.errors import DecodeError, RequestError, TransportError
 from ve_magics.events import Event, Finished, ReasoningDelta, Started, TextDelta, UsageReported
@@ -285,7 +285,7 @@ class ReplyDecoder:
             reason = "tool_calls"
         details = self._stop.get("stop_details")
         told = details.get("explanation") if isinstance(details, Mapping) else None
-        plain = word in ("", "end_turn", "max_tokens", "tool_use", reason)
+        plain = word in ("", reason, STOPS[reason])
         detail = told if isinstance(told, str) and told else "" if plain else word
         events.append(Finished(reason, detail, extra={**self._stop, **self._extra}))
         usage = decode_usage(self._usage)

@@ -91,6 +91,6 @@ def restore(parts: list[Part], items: list[Any]) -> list[Part]:
                 restored[at] = msgspec.structs.replace(restored[at], state=state)
         except msgspec.ValidationError:
             continue
-    for at, part in sorted(whole, key=lambda pair: pair[0], reverse=True):
+    for at, part in sorted(whole, key=lambda pair: pair[0])[::-1]:
         restored.insert(at, part)
     return restored
