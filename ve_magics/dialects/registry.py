@@ -8,6 +8,7 @@ from ve_magics.dialects.contract import Dialect
 
 DIALECTS: dict[str, str] = {
     "chat_completions": "ve_magics.dialects.chat_completions",
+    "generate_content": "ve_magics.dialects.generate_content",
     "responses": "ve_magics.dialects.responses",
     "messages": "ve_magics.dialects.messages",
 }

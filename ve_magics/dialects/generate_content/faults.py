@@ -1,0 +1,146 @@
+"""Failures, read in every shape that Google and its imitators write and told in Google's.
+
+The reason in `details` says most (a wrong key comes as 400 INVALID_ARGUMENT), then the id of the quota: what is
+limited by day won't come back by waiting, what is limited by minute will, although both sentences speak of billing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from ve_magics.dialects.failures import duration, failure, is_html, mask, page_failure
+from ve_magics.dialects.loose import decode_json
+from ve_magics.errors import RateLimitError, StatusError, VeError
+
+_STATUSES = {
+    400: "INVALID_ARGUMENT",
+    401: "UNAUTHENTICATED",
+    402: "RESOURCE_EXHAUSTED",
+    403: "PERMISSION_DENIED",
+    404: "NOT_FOUND",
+    409: "ABORTED",
+    429: "RESOURCE_EXHAUSTED",
+    499: "CANCELLED",
+    501: "UNIMPLEMENTED",
+    503: "UNAVAILABLE",
+    504: "DEADLINE_EXCEEDED",
+}
+"""Google's word for each HTTP status; what is missing is INVALID_ARGUMENT below 500 and INTERNAL from there on."""
+
+_REASONS = {
+    "authentication": "API_KEY_INVALID",
+    "context_length": "CONTEXT_LENGTH_EXCEEDED",
+    "content_filter": "CONTENT_FILTER",
+    "quota": "INSUFFICIENT_QUOTA",
+    "network": "CONNECTION_FAILED",
+    "decode": "UNMAPPED",
+}
+"""Reasons that tell the kind of a failure where the status alone doesn't."""
+
+_TYPE = "type.googleapis.com/google.rpc."
+
+
+def _details(error: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    details = error.get("details")
+    for detail in details if isinstance(details, list) else []:
+        if isinstance(detail, Mapping):
+            yield detail
+
+
+def _quota_ids(error: Mapping[str, Any]) -> list[str]:
+    rows = [row for detail in _details(error) for row in detail.get("violations") or []]
+    return [str(row["quotaId"]) for row in rows if isinstance(row, Mapping) and row.get("quotaId")]
+
+
+def _wait(error: Mapping[str, Any]) -> float | None:
+    waits = [duration(str(detail["retryDelay"])) for detail in _details(error) if detail.get("retryDelay")]
+    return next((wait for wait in waits if wait is not None), None)
+
+
+def _param(error: Mapping[str, Any]) -> str | None:
+    rows = [row for detail in _details(error) for row in detail.get("fieldViolations") or []]
+    fields = [row.get("field") for row in rows if isinstance(row, Mapping)]
+    return next((field for field in fields if isinstance(field, str) and field), None)
+
+
+def _failure(error: Mapping[str, Any], status: int, headers: Mapping[str, str]) -> StatusError:
+    quotas = _quota_ids(error)
+    reasons = [str(detail.get("reason") or "") for detail in _details(error)]
+    daily = ["insufficient_quota"] if any("PerDay" in quota for quota in quotas) else []
+    said = [error.get("code"), error.get("status"), error.get("type")]
+    codes = (*daily, *filter(None, reasons), *(word for word in said if isinstance(word, str) and word))
+    message = error.get("message")
+    text = message if isinstance(message, str) else msgspec.json.encode(error).decode()
+    told = failure(status, text, codes=codes, param=_param(error), headers=headers, wait=_wait(error))
+    if quotas and not daily and not isinstance(told, RateLimitError):
+        return RateLimitError(
+            told.message,
+            status=status,
+            code=told.code,
+            retry_after=told.retry_after,
+            request_id=told.request_id,
+        )
+    return told
+
+
+def _error(value: Any) -> Mapping[str, Any] | None:
+    """Return the error object in a JSON value, wherever servers put it, or None where there is none."""
+    if isinstance(value, list):
+        return next((error for item in value if (error := _error(item)) is not None), None)
+    if not isinstance(value, Mapping) or not value.get("error"):
+        return None
+    error = value["error"]
+    return error if isinstance(error, Mapping) else {"message": str(error)}
+
+
+def decode_fault(value: Any) -> StatusError | None:
+    """Return the failure that a JSON value inside a good answer tells, or None where it is none."""
+    error = _error(value)
+    if error is None:
+        return None
+    code = error.get("code")
+    return _failure(error, code if isinstance(code, int) and 400 <= code <= 599 else 200, {})
+
+
+def decode_error(status: int, headers: Mapping[str, str], body: bytes) -> StatusError:
+    """Return the failure that a reply with a bad HTTP status tells; header names are in lower case."""
+    if is_html(body):
+        return page_failure(status, headers, body)
+    text = body.decode("utf-8", "replace").strip().removeprefix("\ufeff")
+    try:
+        value = decode_json(text)
+    except ValueError:
+        value = None
+    error = _error(value)
+    if error is None and isinstance(value, Mapping) and isinstance(value.get("message"), str):
+        error = value
+    if error is None:
+        error = {"message": mask(text)}
+    return _failure(error, status, headers)
+
+
+def encode_fault(error: VeError) -> dict[str, Any]:
+    """Return the `{"error": …}` object that tells a failure in Google's form."""
+    status = error.http_status
+    details: list[dict[str, Any]] = []
+    reason = _REASONS.get(getattr(error, "kind", ""))
+    if reason is not None:
+        details.append({"@type": f"{_TYPE}ErrorInfo", "reason": reason, "domain": "ve_magics"})
+    field = getattr(error, "param", None) or getattr(error, "field", None)
+    if field:
+        rows = [{"field": field, "description": error.message}]
+        details.append({"@type": f"{_TYPE}BadRequest", "fieldViolations": rows})
+    wait = getattr(error, "retry_after", None)
+    if wait is not None:
+        details.append({"@type": f"{_TYPE}RetryInfo", "retryDelay": f"{wait:g}s"})
+    word = _STATUSES.get(status, "INVALID_ARGUMENT" if status < 500 else "INTERNAL")
+    wire: dict[str, Any] = {"code": status, "message": str(error), "status": word}
+    return {"error": wire | ({"details": details} if details else {})}
+
+
+def encode_error(error: VeError) -> tuple[int, bytes]:
+    """Return HTTP status and JSON body that tell a failure before the reply has begun."""
+    return error.http_status, msgspec.json.encode(encode_fault(error))

@@ -1,0 +1,87 @@
+"""Pictures, sound and documents: `inlineData` with the bytes, `fileData` with an address."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from ve_magics.dialects.generate_content.wire import decode_bytes, encode_bytes
+from ve_magics.errors import UnsupportedError
+from ve_magics.messages import Audio, File, Image
+from ve_magics.providers import Provider
+
+Media = Image | Audio | File
+
+_SOUNDS = {"audio/mpeg": "mp3", "audio/x-wav": "wav", "audio/wave": "wav"}
+"""Formats whose media type is not `audio/` and their name."""
+
+_VIDEO_HOSTS = ("youtube.com", "www.youtube.com", "youtu.be", "m.youtube.com")
+"""Sites whose films Google reads by itself."""
+
+
+def held(uri: str) -> bool:
+    """Whether an address is that of a file which the provider already has."""
+    return uri.startswith(("gs://", "files/")) or "/files/" in uri
+
+
+def media_of(media_type: str, data: bytes = b"", uri: str = "") -> Media:
+    """Return the part that a media type and bytes or an address make."""
+    file_id, url = (uri, "") if held(uri) else ("", uri)
+    if media_type.startswith("image/"):
+        return Image(data, media_type, url=url, file_id=file_id)
+    if media_type.startswith("audio/") and not uri:
+        return Audio(data, _SOUNDS.get(media_type) or media_type.removeprefix("audio/"))
+    return File(data, media_type, url=url, file_id=file_id)
+
+
+def decode_media(part: Mapping[str, Any]) -> Media | None:
+    """Return the media of a reply's part, or None where it can't be read."""
+    inline, file = part.get("inlineData"), part.get("fileData")
+    if isinstance(inline, Mapping) and isinstance(inline.get("data"), str):
+        try:
+            return media_of(str(inline.get("mimeType") or ""), decode_bytes(inline["data"]))
+        except ValueError:
+            return None
+    if isinstance(file, Mapping) and isinstance(file.get("fileUri"), str):
+        return media_of(str(file.get("mimeType") or ""), uri=file["fileUri"])
+    return None
+
+
+def media_type(part: Media) -> str:
+    """Return the media type of a part; empty where it is not known."""
+    if isinstance(part, Audio):
+        return f"audio/{part.format or 'wav'}"
+    return part.media_type
+
+
+def encode_media(part: Media, *, name: str = "") -> dict[str, Any] | None:
+    """Return the part on the wire, or None where it holds neither bytes nor an address.
+
+    Args:
+        part: The picture, sound or document.
+        name: The file's name, for those who want to know it.
+    """
+    if part.data:
+        kind = media_type(part) or "application/octet-stream"
+        wire = {"mimeType": kind, "data": encode_bytes(part.data)}
+        return {"inlineData": wire | ({"displayName": name} if name else {})}
+    uri = "" if isinstance(part, Audio) else part.file_id or part.url
+    if not uri:
+        return None
+    kind = media_type(part)
+    wire = {"mimeType": kind, "fileUri": uri} if kind else {"fileUri": uri}
+    return {"fileData": wire | ({"displayName": name} if name else {})}
+
+
+def check_address(part: Media, provider: Provider, field: str) -> None:
+    """Refuse an address that this provider doesn't load by itself.
+
+    Raises:
+        UnsupportedError: It must be given as bytes.
+    """
+    url = "" if isinstance(part, Audio) or part.data else part.url
+    if url and not provider.quirks.image_urls and urlsplit(url).hostname not in _VIDEO_HOSTS:
+        raise UnsupportedError(
+            f"{field}.url", provider.name, hint="Give the file's bytes instead of its address."
+        )
