@@ -232,7 +232,8 @@ class CallPart(GrowingPart):
     @property
     def ended(self) -> bool:
         """Whether the arguments can't grow any more; a custom tool's text always can."""
-        return not self._custom and whole_json("".join(self._pieces))
+        closing = bool(self._pieces) and self._pieces[-1].endswith(("}", "]"))
+        return closing and not self._custom and _whole_json("".join(self._pieces))
 
     def add(self, event: Growth) -> None:
         """Take a delta or a state."""
@@ -277,10 +278,8 @@ def _flat(annotation: Any) -> Any:
     return {name: value for name, value in annotation.items() if name != kind} | dict(inner)
 
 
-def whole_json(text: str) -> bool:
-    """Whether a text is a JSON object or list that is closed, so that it can't grow any more."""
-    if not text.rstrip().endswith(("}", "]")):
-        return False
+def _whole_json(text: str) -> bool:
+    """Whether a text is a JSON object or list, so that it can't grow any more."""
     try:
         return isinstance(msgspec.json.decode(text), (dict, list))
     except (msgspec.DecodeError, RecursionError):

@@ -142,6 +142,7 @@ class _TurnReader:
             self._answer.append(Reasoning(text, extra={} if made else fields.rest))
 
     def _call(self, fields: Fields) -> None:
+        fields.take("parsed_arguments")  # the official SDK adds them to a call
         id_, name = fields.need_text("call_id"), fields.need_text("name")
         arguments = fields.text("arguments") or ""
         self._answer.append(ToolCall(id_, name, arguments, extra=_own(fields)))
@@ -223,6 +224,7 @@ def _text(fields: Fields) -> Part:
         raise fields.missing("text")
     annotations = tuple(fields.items("annotations") or ())
     fields.take("logprobs")  # clients send the answer back with them; they say nothing to a model
+    fields.take("parsed")  # the official SDK adds it to an answer
     return Text(text, annotations, extra=fields.rest)
 
 

@@ -64,6 +64,7 @@ class OutputWriter:
         self._begun: dict[int, tuple[Place, str | int]] = {}
         self._counts: dict[Place, int] = {}
         self._notes: list[Note] = []
+        self._parts = 0
         self._message: tuple[int, Wire] | None = None
         self._announced: dict[str, int] = {}
         self.status = "completed"
@@ -123,6 +124,7 @@ class OutputWriter:
         count = self._counts.get(place, 0)
         self._counts[place] = count + 1
         self._begun[part] = (place, key or count)
+        self._parts += 1
         return key or count
 
     def note(self, place: Place, key: str | int, value: Any) -> None:
@@ -131,7 +133,8 @@ class OutputWriter:
 
     def note_part(self, part: Part) -> None:
         """Keep a part for the end that has no item here."""
-        self.note("part", len(self._begun) + sum(note.place == "part" for note in self._notes), part)
+        self.note("part", self._parts, part)
+        self._parts += 1
 
     def say(self, name: str, **fields: Any) -> None:
         """Tell an event."""
@@ -193,7 +196,7 @@ class OutputWriter:
             if part.state is not None and part.state.dialect != NAME:
                 self.note("image", key, part.state)
         else:
-            self._begun[number] = ("part", -1)
+            self._parts += 1
 
     def pass_on(self, name: str, data: Wire) -> None:
         """Tell an event that only this dialect understands, with the index that its item has here."""
