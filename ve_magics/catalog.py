@@ -35,6 +35,35 @@ DEFAULT_CHAT: Mapping[str, str] = {
 DEFAULT_VIDEO: Mapping[str, str] = {"vectorengine": "sora-2", "sim": "film"}
 """The video model that a provider is asked for where the user has named none."""
 
+DEFAULT_EMBED: Mapping[str, str] = {
+    "openai": "text-embedding-3-small",
+    "google": "gemini-embedding-001",
+    "vectorengine": "text-embedding-3-small",
+    "siliconflow": "BAAI/bge-m3",
+    "sim": "embed",
+}
+"""The embedding model that a provider is asked for where the user has named none."""
+
+DEFAULT_IMAGE: Mapping[str, str] = {
+    "openai": "gpt-image-1-mini",
+    "google": "gemini-3.1-flash-image",
+    "vectorengine": "gpt-image-1-mini",
+    "sim": "image",
+}
+"""The image model that a provider is asked for where the user has named none."""
+
+DEFAULT_RERANK: Mapping[str, str] = {"siliconflow": "BAAI/bge-reranker-v2-m3", "sim": "rerank"}
+"""The reranking model that a provider is asked for where the user has named none."""
+
+DEFAULTS: Mapping[str, Mapping[str, str]] = {
+    "chat": DEFAULT_CHAT,
+    "video": DEFAULT_VIDEO,
+    "embed": DEFAULT_EMBED,
+    "image": DEFAULT_IMAGE,
+    "rerank": DEFAULT_RERANK,
+}
+"""The default models by kind of request."""
+
 KNOWN_MODELS: Mapping[str, tuple[str, ...]] = {
     "openai": (
         "gpt-6-astra",

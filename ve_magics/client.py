@@ -63,7 +63,7 @@ class VectorEngineClient:
         config = Config() if config is None else config
         self._only = ""
         if api_key is not None or base_url is not None:
-            self._only = config.add_endpoint(base_url or VECTORENGINE, api_key or "", dialect)
+            config, self._only = config.with_endpoint(base_url or VECTORENGINE, api_key or "", dialect)
         self._model = model
         self._session = Session(config=config, transport=transport)
         base = self._session.deadlines

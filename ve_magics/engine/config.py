@@ -1,27 +1,40 @@
 """The user's configuration: providers, keys, routes and defaults, and why each of them holds.
 
-Three sources, the stronger first: what was set in this kernel (`%ve use`, `%ve key`), the user's own file
-(`VE_CONFIG`, or `config.toml` in the user's configuration directory), and the environment. A `ve_magics.toml` that
-lies beside the notebook may choose models and routes, but it came with the notebook and is not trusted: it can't
-add or change a provider, so that it can't send a key to another host.
+The stronger first: what was set in this kernel (`%ve use`, `%ve key`), a `ve_magics.toml` that lies beside the
+notebook, the user's own file (`VE_CONFIG`, or `config.toml` in the user's configuration directory), the environment.
+The file beside the notebook may choose models and routes, but it came with the notebook and is not trusted: it can't
+add or change a provider, a price or a budget, so that it can't send a key to another host or spend without limit.
 """
 
 from __future__ import annotations
 
+import copy
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, Self
 from urllib.parse import urlsplit
 
 import msgspec
 
 from ve_magics import catalog
-from ve_magics.engine.config_file import ConfigFile, ProviderRow, config_path, provider_of, read_file
-from ve_magics.engine.keys import Secret, keyring_key
+from ve_magics.engine.config_file import (
+    ConfigFile,
+    Midstream,
+    ProviderRow,
+    RouteRow,
+    config_path,
+    provider_of,
+    read_file,
+)
+from ve_magics.engine.keys import Redactor, Secret, keyring_key
+from ve_magics.engine.prices import Prices
 from ve_magics.errors import ConfigError, MissingKeyError, UnknownModelError
 from ve_magics.providers import PROVIDERS, Provider
 from ve_magics.routing import Route, Target
+
+NO_KEY = Secret("", "no key needed")
+"""What is sent where no key is needed: nothing."""
 
 BESIDE = "ve_magics.toml"
 """Name of the file beside a notebook that may choose models and routes."""
@@ -45,13 +58,21 @@ class Config:
     Args:
         environ: The environment to read; the process's own where None.
         directory: Where the notebook lies; its `ve_magics.toml` is read with little trust.
+        keyring: Returns a provider's key from the system keyring, None where it holds none.
 
     Raises:
         ConfigError: A file can't be used.
     """
 
-    def __init__(self, *, environ: Mapping[str, str] | None = None, directory: Path | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        environ: Mapping[str, str] | None = None,
+        directory: Path | None = None,
+        keyring: Callable[[str], Secret | None] = keyring_key,
+    ) -> None:
         self._environ = os.environ if environ is None else environ
+        self._keyring = keyring
         self.path = config_path(self._environ)
         self.read_from: list[Path] = []
         own = ConfigFile()
@@ -63,30 +84,47 @@ class Config:
                 f"VE_CONFIG names {self.path}, which is not a file.", hint="Unset VE_CONFIG or mend it."
             )
         beside = ConfigFile()
-        if directory is not None and (directory / BESIDE).is_file():
-            beside = read_file(directory / BESIDE, trusted=False)
-            self.read_from.append(directory / BESIDE)
+        came_along = None if directory is None else directory / BESIDE
+        if came_along is not None and came_along.is_file() and not self._is_own(came_along):
+            beside = read_file(came_along, trusted=False)
+            self.read_from.append(came_along)
         self._rows = own.providers
         self.providers = {
             **PROVIDERS,
             **{name: provider_of(name, row) for name, row in own.providers.items()},
         }
         self.aliases = {**own.aliases, **beside.aliases}
-        self.prices = {**catalog.PRICES, **own.prices}
+        free = {name for name, provider in self.providers.items() if provider.simulated or provider.local}
+        self.prices = Prices(own.prices, free=free)
         self.budget = own.budget
-        self.deadlines = own.deadlines
+        self.deadlines = msgspec.structs.replace(
+            own.deadlines,
+            **{name: value for name, value in msgspec.structs.asdict(beside.deadlines).items() if value},
+        )
         self._files = (
             (beside.defaults, f"{BESIDE} beside the notebook"),
             (own.defaults, str(self.path)),
         )
         self._route_rows = {**own.routes, **beside.routes}
+        self._routes: dict[str, Route] = {}
         self._held: dict[str, Secret] = {}
         self._used: dict[str, str] = {}
+        self._from_keyring: dict[str, Secret | ConfigError | None] = {}
+        self._key_listeners: list[Callable[[str, int], object]] = []
+
+    def _is_own(self, path: Path) -> bool:
+        """Whether a path is the user's own file by another name."""
+        return self.path.is_file() and path.samefile(self.path)
 
     @property
     def concurrency(self) -> dict[str, int]:
         """How many requests at once a provider may get, by provider, where the user set a limit."""
-        return {name: row.concurrency for name, row in self._rows.items() if row.concurrency}
+        return {name: row.concurrency for name, row in self._rows.items() if row.concurrency is not None}
+
+    @property
+    def redactor(self) -> Redactor:
+        """What takes every key that is known now out of texts that are kept."""
+        return Redactor(secret for name in self.providers for secret in self.keys(name))
 
     @property
     def recording_mode(self) -> Literal["", "off", "auto", "record", "replay"]:
@@ -115,31 +153,65 @@ class Config:
         return None
 
     def hold_key(self, provider: str, key: str) -> None:
-        """Keep a key in memory until the kernel ends."""
+        """Keep a key in memory until the kernel ends.
+
+        Raises:
+            UnknownModelError: There is no such provider.
+            ConfigError: The key holds a character that no key has.
+        """
         self.provider(provider)
         self._held[provider] = Secret(key, "%ve key")
+        self._routes.clear()
+        for listener in self._key_listeners:
+            listener(provider, 1)
+
+    def on_key(self, listener: Callable[[str, int], object]) -> None:
+        """Have a listener called with a provider and the number of its keys whenever they change."""
+        self._key_listeners.append(listener)
 
     def use(self, kind: str, model: str) -> None:
         """Choose the default model of a kind (`chat`, `video`, …) until the kernel ends."""
         self._used[kind] = model
 
-    def add_endpoint(self, base_url: str, key: str, dialect: str) -> str:
-        """Make a provider of an address and a key that the caller names outright; returns its name.
+    def with_endpoint(self, base_url: str, key: str, dialect: str) -> tuple[Self, str]:
+        """Return this configuration with a provider more, and its name: an address that the caller names outright.
+
+        The caller's key goes to that address. Without one, the provider's own key is used where the address is that
+        of a provider that is known, and none where it isn't.
 
         Raises:
-            ConfigError: The address is not one.
+            ConfigError: The address is not one, or the key holds a character that no key has.
         """
         row = ProviderRow(base_url=base_url, dialect=dialect)
-        host = (urlsplit(base_url).hostname or "").lower()
-        known = next(
-            (name for name, known in PROVIDERS.items() if known.host == host and not known.local), ""
-        )
-        name = known or host or "endpoint"
-        provider = provider_of(name, row)
-        self.providers[name] = provider if key else msgspec.structs.replace(provider, auth="none")
+        address = base_url.rstrip("/")
+        known = next((name for name, one in self.providers.items() if one.base_url == address), "")
+        if not known:
+            host = next(
+                (
+                    n
+                    for n, one in self.providers.items()
+                    if _https_host(one.base_url) == _https_host(base_url)
+                ),
+                "",
+            )
+            known = host if host and not self.providers[host].local else ""
+        if known:
+            name = known
+            provider = msgspec.structs.replace(self.providers[known], base_url=address, dialect=dialect)
+        else:
+            name = "endpoint"
+            while name in self.providers:
+                name += "-1"
+            provider = provider_of(name, row)
+            if not key:
+                provider = msgspec.structs.replace(provider, auth="none")
+        mine = copy.copy(self)
+        mine.providers = {**self.providers, name: provider}
+        mine._held = dict(self._held)
+        mine._routes, mine._key_listeners = {}, []
         if key:
-            self._held[name] = Secret(key, "api_key")
-        return name
+            mine._held[name] = Secret(key, "api_key")
+        return mine, name
 
     def provider(self, name: str) -> Provider:
         """Return a provider by name.
@@ -159,49 +231,64 @@ class Config:
         return found
 
     def keys(self, name: str) -> tuple[Secret, ...]:
-        """Return the keys that are known for a provider, the first to be used first; empty where there are none."""
-        provider = self.provider(name)
+        """Return the keys that are known for a provider, the first to be used first; empty where there are none.
+
+        A system keyring that can't be asked holds none here; `key` tells why.
+        """
         if name in self._held:
             return (self._held[name],)
+        provider = self.provider(name)
         row = self._rows.get(name)
         named = () if row is None else row.keys or ((row.key,) if row.key else ())
         if named:
-            return tuple(secret for spec in named if (secret := self._read_key(name, spec)))
-        found = (self._environ.get(variable, "").strip() for variable in provider.key_names)
-        pairs = zip(provider.key_names, found, strict=True)
-        return tuple(Secret(value, variable) for variable, value in pairs if value)[:1]
+            found = (self._named_key(name, spec) for spec in named)
+            return tuple(secret for secret in found if isinstance(secret, Secret))
+        for variable in provider.key_names:
+            if value := self._environ.get(variable, "").strip():
+                return (Secret(value, variable),)
+        return ()
 
-    def _read_key(self, name: str, spec: str) -> Secret | None:
-        scheme, _, rest = spec.partition(":")
-        if scheme == "env" and rest:
-            value = self._environ.get(rest, "").strip()
-            return Secret(value, rest) if value else None
+    def _named_key(self, name: str, spec: str) -> Secret | ConfigError | None:
         if spec == "keyring":
-            return keyring_key(name)
-        raise ConfigError(
-            f'[providers.{name}] key must be "env:VARIABLE" or "keyring", not the key itself.',
-            hint=f"Put the key in an environment variable, or type %ve key {name}.",
-        )
+            if name not in self._from_keyring:
+                try:
+                    self._from_keyring[name] = self._keyring(name)
+                except ConfigError as error:
+                    self._from_keyring[name] = error
+            return self._from_keyring[name]
+        variable = spec.removeprefix("env:")
+        return Secret(self._environ.get(variable, "").strip(), variable) or None
 
     def key(self, name: str, index: int = 0) -> Secret:
         """Return the key to send to a provider.
 
         Raises:
             MissingKeyError: It needs one and none is known.
+            ConfigError: The system keyring holds it and can't be asked.
         """
-        provider = self.provider(name)
         keys = self.keys(name)
         if keys:
             return keys[index % len(keys)]
+        provider = self.provider(name)
         if provider.keyless:
-            return Secret("", "no key needed")
+            return NO_KEY
         row = self._rows.get(name)
-        spec = row.key if row is not None and row.key else ""
-        variable = (
-            spec.removeprefix("env:") if spec.startswith("env:") else next(iter(provider.key_names), "")
-        )
+        specs = () if row is None else row.keys or ((row.key,) if row.key else ())
+        for spec in specs or ("keyring",):
+            found = self._named_key(name, spec) if spec == "keyring" else None
+            if isinstance(found, Secret):
+                return found
+            if isinstance(found, ConfigError) and specs:
+                raise MissingKeyError(found.message, hint=found.hint)
+        variables = [spec.removeprefix("env:") for spec in specs if spec.startswith("env:")]
+        variable = next(iter(variables or provider.key_names), "")
         hint = f"Set {variable}, or type: %ve key {name}" if variable else f"Type: %ve key {name}"
         raise MissingKeyError(f"No key for {name}.", hint=hint)
+
+    def pooled(self, name: str) -> bool:
+        """Whether a provider's row names several keys."""
+        row = self._rows.get(name)
+        return row is not None and len(row.keys or ()) > 1 and name not in self._held
 
     def usable(self, name: str) -> bool:
         """Whether a provider could be asked now: it has a key or needs none."""
@@ -219,12 +306,11 @@ class Config:
             model = getattr(defaults, kind)
             if model:
                 return Chosen(model, source)
-        table = {"chat": catalog.DEFAULT_CHAT, "video": catalog.DEFAULT_VIDEO}.get(kind, {})
+        table = catalog.DEFAULTS[kind]
         for name, model in table.items():
             if name != "sim" and (keys := self.keys(name)):
                 return Chosen(f"{name}/{model}", f"{keys[0].source} is set")
-        simulated = {"chat": "tutor", "video": "film"}.get(kind, kind)
-        return Chosen(f"sim/{simulated}", "no key and no configuration: the built-in simulator answers")
+        return Chosen(f"sim/{table['sim']}", "no key and no configuration: the built-in simulator answers")
 
     def names(self) -> tuple[str, ...]:
         """Return every name that a user could type for a model now: routes, aliases, models of usable providers."""
@@ -241,55 +327,103 @@ class Config:
 
         Raises:
             UnknownModelError: Nobody is known to serve it.
+            MissingKeyError: Everybody who serves it needs a key.
             ConfigError: A route or an alias leads nowhere or in a circle.
         """
+        known = self._routes.get(model)
+        if known is not None:
+            return known
+        name = self._resolve(model)
+        row = self._route_rows.get(name)
+        if row is None:
+            target = self._target(name)
+            route = Route(name=str(target), targets=(target,))
+            if str(target) != name:
+                return route
+        else:
+            route = self._routed(name, row)
+        self._routes[model] = route
+        return route
+
+    def _resolve(self, model: str) -> str:
+        """Follow aliases to the name of a route or a model."""
         seen: list[str] = []
         while model in self.aliases and model not in self._route_rows:
             if model in seen:
-                raise ConfigError(f"The alias {model!r} leads in a circle: {' → '.join([*seen, model])}.")
+                raise ConfigError(
+                    f"The alias {seen[0]!r} leads in a circle: {' → '.join([*seen, model])}.",
+                    hint="Mend [aliases].",
+                )
             seen.append(model)
             model = self.aliases[model]
-        row = self._route_rows.get(model)
-        if row is None:
-            target = self._target(model)
-            return Route(name=str(target), targets=(target,), prices=(self._price_rank(target),))
+        return model
+
+    def _routed(self, name: str, row: RouteRow) -> Route:
         if not row.targets:
-            raise ConfigError(f"[routes.{model}] has no targets.")
-        targets = tuple(self._target(self.aliases.get(name, name)) for name in row.targets)
-        optional: dict[str, Any] = {"hedge_percentile": row.hedge_percentile}
-        if row.retries is not None:
-            optional["retries"] = row.retries
+            raise ConfigError(f"[routes.{name}] has no targets.")
+        targets = tuple(self._member(name, target) for target in row.targets)
+        defaults = {} if row.retries is None else {"retries": row.retries}
+        ranks = tuple(self._price_rank(target) for target in targets) if row.policy == "cheapest" else ()
         return Route(
-            name=model,
+            name=name,
             targets=targets,
             policy=row.policy,
             weights=row.weights,
-            prices=tuple(self._price_rank(target) for target in targets),
-            **optional,
+            prices=ranks,
+            hedge_percentile=row.hedge_percentile,
+            **defaults,
         )
 
+    def _member(self, route: str, model: str) -> Target:
+        """Return the target that a route names; whether its provider has a key shows when it is asked."""
+        name = self._resolve(model)
+        if name in self._route_rows:
+            raise ConfigError(
+                f"[routes.{route}] names the route {name!r} as a target.", hint="Name its targets instead."
+            )
+        makers = [maker for maker in catalog.makers(name) if maker in self.providers]
+        if self._named(name) is None and makers:
+            usable = [maker for maker in makers if self.usable(maker)]
+            return Target((usable or makers)[0], name)
+        return self._target(name)
+
+    def _named(self, model: str) -> Target | None:
+        """Return the target that `provider/model` names; None for any other name."""
+        provider, _, name = model.partition("/")
+        return Target(provider, name) if name and provider in self.providers else None
+
     def _target(self, model: str) -> Target:
-        provider, slash, name = model.partition("/")
-        if slash and name and provider in self.providers:
-            return Target(provider, name)
-        for maker in catalog.makers(model):
-            if maker in self.providers and self.usable(maker):
+        if (target := self._named(model)) is not None:
+            return target
+        makers = [maker for maker in catalog.makers(model) if maker in self.providers]
+        for maker in makers:
+            if self.usable(maker):
                 return Target(maker, model)
-        wanted = catalog.makers(model)
-        if wanted and not slash:
-            self.key(wanted[0])
+        if makers:
+            self.key(makers[0])
         near = catalog.nearest(model, self.names())
         hint = (
             f"Did you mean {' or '.join(near)}?" if near else "Name it provider/model; %ve models lists them."
         )
         raise UnknownModelError(f"Nobody here serves a model {model!r}.", nearest=near, hint=hint)
 
+    def midstream(self, model: str) -> Midstream:
+        """Return what happens to an answer of this model that breaks after its first token, as the user set it."""
+        row = self._route_rows.get(self._resolve(model))
+        return "restart" if row is None or row.midstream is None else row.midstream
+
     def price(self, target: Target) -> catalog.Price | None:
         """Return what a target costs; None where that isn't known."""
-        return self.prices.get(str(target))
+        return self.prices.price(target.provider, target.model)
 
     def _price_rank(self, target: Target) -> float | None:
         price = self.price(target)
         if price is None or price.input is None or price.output is None:
             return None
         return price.input * 3 + price.output
+
+
+def _https_host(url: str) -> str:
+    """Return the host and port of an https address; for any other, something that equals no other."""
+    parts = urlsplit(url)
+    return parts.netloc.lower() if parts.scheme == "https" else url

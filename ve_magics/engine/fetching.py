@@ -94,12 +94,12 @@ class Fetcher:
         return self._pieces(source, provider)
 
     async def _pieces(self, source: WireRequest | Link, provider: Provider) -> AsyncGenerator[bytes, None]:
-        key = self._gateway.config.key(provider.name).reveal()
+        key = self._gateway.config.key(provider.name)
         if isinstance(source, WireRequest):
             call = wire_call(source, provider, key)
         else:
             keyed = source.keyed and self._own(source.url, provider)
-            call = WireCall("GET", source.url, auth_headers(provider, key) if keyed else ())
+            call = WireCall("GET", source.url, auth_headers(provider, key.reveal()) if keyed else ())
         for _ in range(MOST_REDIRECTS + 1):
             if not self._own(call.url, provider):
                 await check_public(call.url, resolve=self._resolve)

@@ -97,5 +97,5 @@ def keep_film(session: Session, request: VideoRequest, model: str, job: Job) -> 
         },
     )
     session.recording.keep_film(
-        film_key(request, model), request, film, files=files, secrets=session.secrets()
+        film_key(request, model), request, film, files=files, redactor=session.config.redactor
     )

@@ -6,7 +6,7 @@ import msgspec
 
 from ve_magics import catalog
 from ve_magics.dialects.contract import WireRequest
-from ve_magics.dialects.registry import get_dialect
+from ve_magics.dialects.registry import DIALECTS, get_dialect
 from ve_magics.engine.gateway import Gateway, refused
 from ve_magics.engine.transport import Deadlines
 from ve_magics.errors import DecodeError
@@ -34,7 +34,8 @@ async def living_models(gateway: Gateway, name: str, *, deadlines: Deadlines = Q
         if reply.status in (404, 405):
             return catalog.KNOWN_MODELS.get(name, ())
         if reply.status >= 300:
-            raise await refused(reply, get_dialect(provider.dialect))
+            spoken = provider.dialect if provider.dialect in DIALECTS else "chat_completions"
+            raise await refused(reply, get_dialect(spoken))
         body = await reply.read(LIST_LIMIT)
     finally:
         await reply.aclose()

@@ -10,15 +10,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import shutil
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import msgspec
 
 from ve_magics.catalog import Cost
+from ve_magics.engine.keys import Redactor
 from ve_magics.errors import RecordingError, StoreError
 from ve_magics.messages import ChatRequest, ChatResponse
 
@@ -30,10 +31,6 @@ SIZE_LIMIT = 256 * 1024 * 1024
 Value = TypeVar("Value")
 
 Mode = Literal["off", "auto", "record", "replay"]
-
-_KEYLIKE = re.compile(
-    r"\b(?:sk|pk|rk|gsk|xai|hf)[-_][-_A-Za-z0-9]{16,}|\bAIza[-_A-Za-z0-9]{20,}|(?i:bearer)\s+[-_.A-Za-z0-9]{16,}"
-)
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -104,14 +101,6 @@ def fold(value: Any) -> Any:
             return value
 
 
-def redact(text: str, secrets: Iterable[str] = ()) -> str:
-    """Return the text with every known secret, and everything that looks like a key, replaced."""
-    for secret in secrets:
-        if len(secret) >= 8:
-            text = text.replace(secret, "[key]")
-    return _KEYLIKE.sub("[key]", text)
-
-
 class Recording:
     """One notebook's recording.
 
@@ -126,8 +115,8 @@ class Recording:
         self.path = path
         self.used: list[str] = []
         self._entries: dict[str, dict[str, Any]] = {}
-        if path.is_file():
-            self._entries = self._read()
+        self._seen: tuple[int, int] | None = None
+        self._catch_up()
 
     @property
     def media(self) -> Path:
@@ -137,18 +126,37 @@ class Recording:
     def __len__(self) -> int:
         return len(self._entries)
 
+    def _catch_up(self) -> None:
+        """Read the file if somebody else has written it since; what is known here stays."""
+        now = self._state()
+        if now is not None and now != self._seen:
+            self._entries = self._read() | self._entries
+        self._seen = now
+
+    def _state(self) -> tuple[int, int] | None:
+        """Return what changes whenever the file does; None where there is none."""
+        try:
+            found = self.path.stat()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise RecordingError(f"{self.path.name} can't be read: {error.__class__.__name__}.") from None
+        return found.st_mtime_ns, found.st_size
+
     def _read(self) -> dict[str, dict[str, Any]]:
         try:
             if self.path.stat().st_size > SIZE_LIMIT:
                 raise RecordingError(f"{self.path.name} is larger than {SIZE_LIMIT >> 20} MiB.")
             data = json.loads(self.path.read_text("utf-8"))
             version = data["ve_magics_recording"]
-            if version != FORMAT:
+            if isinstance(version, int) and version > FORMAT:
                 raise RecordingError(
                     f"{self.path.name} was written by a newer version (format {version}, this one reads {FORMAT}).",
                     hint="pip install -U ve_magics. The file was left as it is.",
                 )
-            return {entry["key"]: entry for entry in data["entries"]}
+            if version != FORMAT:
+                raise ValueError("no format of ours")
+            return {str(entry["key"]): dict(entry) for entry in data["entries"]}
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise RecordingError(
                 f"{self.path.name} can't be read: {error.__class__.__name__}.",
@@ -172,12 +180,17 @@ class Recording:
         film = self._convert(key, "film", Film)
         if film is not None:
             for name in (film.file, film.poster):
-                if name and (Path(name).name != name or not (self.media / name).is_file()):
+                if name and not self._holds(name):
                     raise RecordingError(
                         f"{self.path.name} names {name!r}, which is not in {self.media.name}/.",
                         hint="Record the notebook again: %ve record",
                     )
         return film
+
+    def _holds(self, name: str) -> bool:
+        """Whether the media folder itself holds a file of this name."""
+        file = self.media / name
+        return Path(name).name == name and file.is_file() and not file.is_symlink()
 
     def _convert(self, key: str, field: str, kind: type[Value]) -> Value | None:
         entry = self._entries.get(key)
@@ -193,14 +206,44 @@ class Recording:
                 hint="The file was left as it is. Record the notebook again: %ve record",
             ) from None
 
-    def keep_answer(self, key: str, request: ChatRequest, kept: Kept, *, secrets: Iterable[str] = ()) -> None:
-        """Write an answer down; one with the same key is replaced in its place."""
-        self._keep(key, {"asked": msgspec.to_builtins(request), "answer": msgspec.to_builtins(kept)}, secrets)
+    def check_writable(self) -> None:
+        """Look whether the recording could be written, before anything is paid that should be kept in it.
+
+        Raises:
+            StoreError: It can't.
+        """
+        folder = self.path.parent
+        if not os.access(self.path if self.path.exists() else folder, os.W_OK) or not os.access(
+            folder, os.W_OK
+        ):
+            raise self._unwritable("the folder or the file is read-only")
+
+    def keep_answer(
+        self, key: str, request: ChatRequest, kept: Kept, *, redactor: Redactor | None = None
+    ) -> None:
+        """Write an answer down; one with the same key is replaced in its place.
+
+        Args:
+            key: The request's digest.
+            request: The question.
+            kept: The answer.
+            redactor: Takes the keys that are known out of both.
+
+        Raises:
+            StoreError: The file can't be written.
+        """
+        self._keep(
+            key, {"asked": msgspec.to_builtins(request), "answer": msgspec.to_builtins(kept)}, redactor
+        )
 
     def keep_film(
-        self, key: str, asked: Any, film: Film, *, files: Iterable[Path], secrets: Iterable[str] = ()
+        self, key: str, asked: Any, film: Film, *, files: Iterable[Path], redactor: Redactor | None = None
     ) -> None:
-        """Write a video down and copy its files into the media folder."""
+        """Write a video down and copy its files into the media folder.
+
+        Raises:
+            StoreError: They can't be written.
+        """
         try:
             self.media.mkdir(parents=True, exist_ok=True)
             for file in files:
@@ -209,13 +252,14 @@ class Recording:
                 part.replace(self.media / file.name)
         except OSError as error:
             raise StoreError(f"{self.media.name}/ can't be written: {error.strerror}.") from None
-        self._keep(key, {"asked": msgspec.to_builtins(asked), "film": msgspec.to_builtins(film)}, secrets)
+        self._keep(key, {"asked": msgspec.to_builtins(asked), "film": msgspec.to_builtins(film)}, redactor)
 
-    def _keep(self, key: str, facts: dict[str, Any], secrets: Iterable[str]) -> None:
+    def _keep(self, key: str, facts: dict[str, Any], redactor: Redactor | None) -> None:
         if key not in self.used:
             self.used.append(key)
-        known = tuple(secrets)
-        self._entries[key] = {"key": key, **_redacted(unfold(facts), known)}
+        clean = (redactor or Redactor()).value(facts)
+        self._catch_up()
+        self._entries[key] = {"key": key, **unfold(clean)}
         self._write()
 
     def prune(self) -> int:
@@ -224,8 +268,8 @@ class Recording:
         for key in unused:
             film = self._entries.pop(key).get("film", {})
             for name in (film.get("file"), film.get("poster")):
-                if isinstance(name, str) and Path(name).name == name:
-                    (self.media / name).unlink(missing_ok=True)
+                if isinstance(name, str) and name and self._holds(name):
+                    (self.media / name).unlink()
         if unused:
             self._write()
         return len(unused)
@@ -239,23 +283,16 @@ class Recording:
             part.write_text(text, "utf-8")
             part.replace(self.path)
         except OSError as error:
-            part.unlink(missing_ok=True)
-            raise StoreError(
-                f"{self.path.name} can't be written: {error.strerror}.",
-                hint="Free some space or choose another folder; the answer itself is not lost.",
-            ) from None
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+            raise self._unwritable(error.strerror or type(error).__name__) from None
+        self._seen = self._state()
 
-
-def _redacted(value: Any, secrets: tuple[str, ...]) -> Any:
-    match value:
-        case str():
-            return redact(value, secrets)
-        case dict():
-            return {key: _redacted(item, secrets) for key, item in value.items()}
-        case list():
-            return [_redacted(item, secrets) for item in value]
-        case _:
-            return value
+    def _unwritable(self, why: str) -> StoreError:
+        return StoreError(
+            f"{self.path.name} can't be written: {why}.",
+            hint="Free some space or choose another folder; answers that have come are not lost.",
+        )
 
 
 def beside(notebook: Path | None, directory: Path) -> list[Path]:

@@ -15,26 +15,22 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
-from ve_magics import catalog
 from ve_magics.engine import recording as recordings
+from ve_magics.engine.answers import Answers
+from ve_magics.engine.books import Books
 from ve_magics.engine.config import Config
 from ve_magics.engine.config_file import home
 from ve_magics.engine.filming import Filming
 from ve_magics.engine.gateway import Gateway, Trace
 from ve_magics.engine.recording import Kept, Mode, Recording
 from ve_magics.engine.transport import App, Deadlines, Mounted, Transport
-from ve_magics.errors import ArgumentsError, RecordingError, StoreError
+from ve_magics.errors import ArgumentsError, ConfigError, RecordingError, StoreError
 from ve_magics.events import Accumulator, Event, events_of
-from ve_magics.messages import ChatRequest, ChatResponse, Usage
+from ve_magics.messages import ChatRequest, ChatResponse
 from ve_magics.routing import Router, Target
 from ve_magics.store.database import Database, open_memory, open_store
-from ve_magics.store.ledger import Entry, Ledger
+from ve_magics.store.ledger import Ledger
 from ve_magics.store.responses import ResponseCache
-
-MEMORY_ENTRIES = 256
-"""How many answers are kept in memory before the oldest is left to the store alone."""
 
 
 class Session:
@@ -48,8 +44,14 @@ class Session:
         directory: Where the notebook lies.
         notebook: The notebook's path, where known.
         transport: Carries bytes; the network and the built-in simulator where None.
-        home: The data directory; the user's own where None. In memory where the directory can't be used.
-        store: The store; opened in `home` where None.
+        data: The data directory; the user's own where None. In memory where the directory can't be used.
+        store: The store; opened in `data` where None.
+
+    Attributes:
+        id: Of this session alone.
+        warnings: What went wrong without stopping anything, each once.
+        mode: Whether answers are recorded or replayed.
+        books: What was spent, and the budgets.
     """
 
     def __init__(
@@ -77,8 +79,15 @@ class Session:
         self._cache: ResponseCache | None = None
         self._ledger: Ledger | None = None
         self._filming: Filming | None = None
-        self._memory: dict[str, Kept] = {}
         self._asking: dict[str, asyncio.Future[Kept | None]] = {}
+        self._answers = Answers(lambda: self.cache, lambda: self.config.redactor, self.warn)
+        self.books = Books(
+            self.config,
+            lambda: self.ledger,
+            self.id,
+            lambda: str(self.notebook or ""),
+            self.warn,
+        )
 
     # What is opened when it is first needed
 
@@ -104,7 +113,7 @@ class Session:
             try:
                 self._store = open_store(self.data / "ve_magics.sqlite")
             except StoreError as error:
-                self.warnings.append(f"{error.message} Until then nothing is remembered after this kernel.")
+                self.warn(f"{error.message} Until then nothing is remembered after this kernel.")
                 self._store = open_memory()
         return self._store
 
@@ -166,26 +175,45 @@ class Session:
         if self.mode == "record":
             return [self.recording]
         if self._replays is None:
-            paths = recordings.beside(self.notebook, self.directory)
-            if self.notebook is not None and not paths[0].is_file():
-                paths = recordings.beside(None, self.directory)
-            self._replays = [Recording(path) for path in paths]
+            own = recordings.beside(self.notebook, self.directory)
+            if self.notebook is not None and own[0].is_file():
+                self._replays = [Recording(own[0])]
+            else:
+                self._replays = self._neighbours()
         return self._replays
+
+    def _neighbours(self) -> list[Recording]:
+        """Return every recording in the folder; one that can't be read is somebody else's and is passed over."""
+        found = []
+        for path in recordings.beside(None, self.directory):
+            try:
+                found.append(Recording(path))
+            except RecordingError as error:
+                self.warn(error.message)
+        return found
 
     def set_mode(self, mode: Mode, notebook: Path | None = None) -> None:
         """Switch recording off, or to auto, record or replay; answers kept in this session are forgotten."""
         if notebook is not None:
             self.notebook = notebook
-        self.mode = mode
+        before, self.mode = self.mode, mode
         self._recording = self._replays = None
-        self.forget()
         if mode == "record":
-            _ = self.recording
+            try:
+                self.recording.check_writable()
+            except (RecordingError, StoreError):
+                self.mode = before
+                raise
+        self.forget()
 
     def forget(self) -> int:
         """Forget every answer that this session keeps; returns how many."""
-        self._memory.clear()
-        return self.cache.clear()
+        return self._answers.clear()
+
+    def warn(self, message: str) -> None:
+        """Remember what went wrong without stopping anything."""
+        if message not in self.warnings:
+            self.warnings.append(message)
 
     def _recorded(self, key: str) -> Kept | None:
         if self.mode not in ("auto", "replay"):
@@ -195,28 +223,6 @@ class Session:
             if kept is not None:
                 return kept
         return None
-
-    def _remembered(self, key: str) -> Kept | None:
-        kept = self._memory.get(key)
-        if kept is None and (value := self._try_cache(key)) is not None:
-            kept = msgspec.json.decode(value, type=Kept)
-        return kept
-
-    def _try_cache(self, key: str) -> bytes | None:
-        try:
-            return self.cache.get(key)
-        except StoreError as error:
-            self.warnings.append(error.message)
-            return None
-
-    def _remember(self, key: str, kept: Kept) -> None:
-        self._memory[key] = kept
-        while len(self._memory) > MEMORY_ENTRIES:
-            del self._memory[next(iter(self._memory))]
-        try:
-            self.cache.put(key, msgspec.json.encode(kept))
-        except StoreError as error:
-            self.warnings.append(error.message)
 
     # Asking
 
@@ -251,76 +257,65 @@ class Session:
                 "The prompt is empty.", hint="Write what you want to ask below the %%chat line."
             )
         trace = Trace() if trace is None else trace
-        key = recordings.request_key(request)
-        if not fresh or self.mode == "replay":
-            kept = self._recorded(key)
-            if kept is not None:
-                trace.source = "recording"
-            elif self.mode == "replay":
-                raise self.lacks(cell)
-            elif cached:
-                kept = self._remembered(key)
-                if kept is None and key in self._asking:
-                    kept = await asyncio.shield(self._asking[key])
-                if kept is not None:
-                    trace.source = "cache"
-            if kept is not None:
-                if self.mode == "record":
-                    self._keep_recorded(key, request, kept)
-                for event in _replayed(kept, trace):
-                    yield event
-                return
-        async with aclosing(self._live(key, request, cached, trace, deadlines, fallback)) as events:
-            async for event in events:
-                yield event
-
-    async def _live(
-        self,
-        key: str,
-        request: ChatRequest,
-        cached: bool,
-        trace: Trace,
-        deadlines: Deadlines | None,
-        fallback: bool,
-    ) -> AsyncGenerator[Event, None]:
-        asking: asyncio.Future[Kept | None] = asyncio.get_running_loop().create_future()
-        if cached:
-            self._asking[key] = asking
-        accumulator = Accumulator()
-        kept: Kept | None = None
-        try:
-            async with aclosing(
-                self.gateway.stream(
-                    request, deadlines=deadlines or self.deadlines, trace=trace, fallback=fallback
-                )
-            ) as events:
-                async for event in events:
-                    accumulator.add(event)
-                    yield event
-            response = accumulator.response()
-            trace.cost = self._book(response, trace)
-            if keepable(response):
-                kept = Kept(response=response, served=str(trace.served or ""), cost=trace.cost)
-        except BaseException:
-            if trace.served is not None and trace.source == "provider":
-                trace.cost = self._book(accumulator.response(), trace)
-            raise
-        finally:
-            if self._asking.get(key) is asking:
-                del self._asking[key]
-            asking.set_result(kept)
+        key = recordings.request_key(request) if cached or self.mode != "off" else ""
+        kept = await self._known(key, trace, fresh=fresh, cached=cached, cell=cell)
         if kept is not None:
-            if cached:
-                self._remember(key, kept)
             if self.mode == "record":
                 self._keep_recorded(key, request, kept)
+            for event in _replayed(kept, trace):
+                yield event
+            return
+        if self.mode == "record":
+            self.recording.check_writable()
+        asking: asyncio.Future[Kept | None] | None = None
+        if cached:
+            asking = self._asking[key] = asyncio.get_running_loop().create_future()
+        accumulator = Accumulator()
+        try:
+            with self.books.reserved(request, fallback=fallback):
+                events = self.gateway.stream(
+                    request, deadlines=deadlines or self.deadlines, trace=trace, fallback=fallback
+                )
+                try:
+                    async with aclosing(events):
+                        async for event in events:
+                            accumulator.add(event)
+                            yield event
+                finally:
+                    self.books.add(accumulator, trace)
+            response = accumulator.response()
+            if keepable(response):
+                kept = Kept(response=response, served=str(trace.served or ""), cost=trace.cost)
+                if cached:
+                    self._answers.put(key, kept)
+        finally:
+            if asking is not None:
+                if self._asking.get(key) is asking:
+                    del self._asking[key]
+                asking.set_result(kept)
+        if kept is not None and self.mode == "record":
+            self._keep_recorded(key, request, kept)
+
+    async def _known(self, key: str, trace: Trace, *, fresh: bool, cached: bool, cell: str) -> Kept | None:
+        """Return the answer where it is known, waiting for a cell that is just asking for it."""
+        if fresh and self.mode != "replay":
+            return None
+        kept = self._recorded(key)
+        if kept is not None:
+            trace.source = "recording"
+            return kept
+        if self.mode == "replay":
+            raise self.lacks(cell)
+        if cached:
+            kept = self._answers.get(key)
+            while kept is None and (asking := self._asking.get(key)) is not None:
+                kept = await asyncio.shield(asking)
+            if kept is not None:
+                trace.source = "cache"
+        return kept
 
     def _keep_recorded(self, key: str, request: ChatRequest, kept: Kept) -> None:
-        self.recording.keep_answer(key, request, kept, secrets=self.secrets())
-
-    def secrets(self) -> list[str]:
-        """Return every key that is known, to be kept out of what is written."""
-        return [key.reveal() for name in self.config.providers for key in self.config.keys(name)]
+        self.recording.keep_answer(key, request, kept, redactor=self.config.redactor)
 
     def lacks(self, cell: str) -> RecordingError:
         """Return the error for a request that the recording lacks."""
@@ -329,34 +324,6 @@ class Session:
         return RecordingError(
             f"{where} ({names}).", hint="Run the notebook once with VE_RECORDING=record, or type %ve record."
         )
-
-    def _book(self, response: ChatResponse, trace: Trace) -> catalog.Cost:
-        """Write a line for an answer that came live; one that broke off is paid for all the same."""
-        target = trace.served
-        if target is None:
-            return catalog.Cost()
-        usage = response.usage
-        spent = catalog.cost(usage, self.config.price(target)) if usage else catalog.Cost()
-        self._write_line(target, usage or Usage(), spent, response.id)
-        return spent
-
-    def _write_line(self, target: Target, usage: Usage, spent: catalog.Cost, request_id: str) -> None:
-        try:
-            self.ledger.add(
-                Entry(
-                    at=time.time(),
-                    provider=target.provider,
-                    model=target.model,
-                    usage=usage,
-                    cost=spent.amount,
-                    saved=spent.saved,
-                    notebook=str(self.notebook or ""),
-                    session=self.id,
-                    request_id=request_id,
-                )
-            )
-        except StoreError as error:
-            self.warnings.append(error.message)
 
     async def complete(self, request: ChatRequest, **options: object) -> ChatResponse:
         """Return the whole answer; the options are those of `stream`."""
@@ -384,7 +351,10 @@ def keepable(response: ChatResponse) -> bool:
 
 
 def _replayed(kept: Kept, trace: Trace) -> list[Event]:
-    trace.served = Target.parse(kept.served) if kept.served else None
+    try:
+        trace.served = Target.parse(kept.served)
+    except ConfigError:  # a recording says what it likes
+        trace.served = None
     trace.cost = kept.cost
     return list(events_of(kept.response))
 

@@ -1,0 +1,74 @@
+"""The answers that one session has had: the newest in memory, all of them in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from ve_magics.engine.keys import Redactor
+from ve_magics.engine.recording import Kept
+from ve_magics.errors import StoreError
+from ve_magics.store.responses import ResponseCache
+
+MEMORY_ENTRIES = 256
+"""How many answers are kept in memory before the oldest is left to the store alone."""
+
+
+class Answers:
+    """Keeps answers by the digest of their request; works without a store as long as the kernel lives.
+
+    Args:
+        cache: Returns the store's cache, opened when it is first needed.
+        redactor: Returns what knows the keys; an answer that holds one stays in memory.
+        warn: Told where the store fails.
+    """
+
+    def __init__(
+        self,
+        cache: Callable[[], ResponseCache],
+        redactor: Callable[[], Redactor],
+        warn: Callable[[str], object],
+    ) -> None:
+        self._cache = cache
+        self._redactor = redactor
+        self._warn = warn
+        self._memory: dict[str, Kept] = {}
+
+    def get(self, key: str) -> Kept | None:
+        """Return an answer, or None where there is none."""
+        kept = self._memory.get(key)
+        if kept is not None:
+            return kept
+        try:
+            data = self._cache().get(key)
+            return None if data is None else msgspec.json.decode(data, type=Kept)
+        except StoreError as error:
+            self._warn(error.message)
+        except msgspec.DecodeError:
+            self._warn("An answer in the store can't be read; it is asked for again.")
+        return None
+
+    def put(self, key: str, kept: Kept) -> None:
+        """Keep an answer; one with the same key is replaced."""
+        self._memory.pop(key, None)
+        self._memory[key] = kept
+        while len(self._memory) > MEMORY_ENTRIES:
+            del self._memory[next(iter(self._memory))]
+        data = msgspec.json.encode(kept)
+        if self._redactor().knows(data):
+            return
+        try:
+            self._cache().put(key, data)
+        except StoreError as error:
+            self._warn(error.message)
+
+    def clear(self) -> int:
+        """Forget every answer; returns how many there were."""
+        count = len(self._memory)
+        self._memory.clear()
+        try:
+            return max(count, self._cache().clear())
+        except StoreError as error:
+            self._warn(error.message)
+            return count

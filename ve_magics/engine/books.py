@@ -1,0 +1,117 @@
+"""The books of one session: what a chat request could cost, and what each answer did cost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+from ve_magics import catalog
+from ve_magics.engine.budget import Purse, most_of_chat
+from ve_magics.engine.config import Config
+from ve_magics.engine.trace import Trace
+from ve_magics.errors import StoreError
+from ve_magics.events import Accumulator
+from ve_magics.messages import ChatRequest, Usage
+from ve_magics.routing import Target
+from ve_magics.store.ledger import Entry, Kind, Ledger
+
+
+class Books:
+    """Writes what was spent, and keeps the budgets.
+
+    Args:
+        config: Knows prices and limits.
+        ledger: Returns the ledger, opened when it is first needed.
+        session: The session's id.
+        notebook: Returns the notebook's path; empty where it isn't known.
+        warn: Told where the ledger can't be written.
+
+    Attributes:
+        purse: The budgets.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        ledger: Callable[[], Ledger],
+        session: str,
+        notebook: Callable[[], str],
+        warn: Callable[[str], object],
+    ) -> None:
+        self._config = config
+        self._ledger = ledger
+        self._session = session
+        self._notebook = notebook
+        self._warn = warn
+        self.purse = Purse(config.budget, self._spent)
+
+    def _spent(self, here: bool) -> float:
+        """Return the US dollars that this notebook has spent, or everybody has."""
+        if not here:
+            return self._ledger().spent().known
+        if notebook := self._notebook():
+            return self._ledger().spent(notebook=notebook).known
+        return self._ledger().spent(session=self._session).known
+
+    def reserved(self, request: ChatRequest, *, fallback: bool) -> AbstractContextManager[None]:
+        """Keep what a request could cost free while it runs.
+
+        Raises:
+            BudgetError: It could pass a limit; nothing may be sent.
+        """
+        if not self.purse.limited:
+            return self.purse.reserved(None, "")
+        route = self._config.route(request.model)
+        targets = route.targets if fallback else route.targets[:1]
+        most, of = most_of_chat(
+            request,
+            [(target, self._config.price(target)) for target in targets],
+            hedged=fallback and route.hedge_percentile is not None,
+        )
+        hint = "" if request.max_tokens else "Limit the answer with --max-tokens N, or raise the budget."
+        return self.purse.reserved(most, of, hint=hint)
+
+    def add(self, accumulator: Accumulator, trace: Trace) -> None:
+        """Write a line for every answer that came live; one that broke off is paid for all the same."""
+        for billed in trace.billed:
+            self.write(billed.target, billed.usage)
+        if trace.served is not None:
+            trace.cost = self.write(trace.served, accumulator.usage, request_id=accumulator.started.id)
+
+    def write(
+        self, target: Target, usage: Usage | None, *, kind: Kind = "chat", request_id: str = ""
+    ) -> catalog.Cost:
+        """Write one line and return what it cost; a ledger that can't be written is warned of.
+
+        Args:
+            target: Who answered.
+            usage: What that used; None where nobody said.
+            kind: What was made.
+            request_id: The provider's id of the request.
+        """
+        spent = self._cost(target, usage)
+        entry = Entry(
+            at=time.time(),
+            provider=target.provider,
+            model=target.model,
+            kind=kind,
+            usage=usage or Usage(),
+            cost=spent.amount,
+            saved=spent.saved,
+            notebook=self._notebook(),
+            session=self._session,
+            request_id=request_id,
+        )
+        try:
+            self._ledger().add(entry)
+        except StoreError as error:
+            self._warn(error.message)
+        return spent
+
+    def _cost(self, target: Target, usage: Usage | None) -> catalog.Cost:
+        price = self._config.price(target)
+        if usage is None:
+            free = price is not None and price.input == 0 and price.output == 0
+            return catalog.Cost(0.0) if free else catalog.Cost()
+        return catalog.cost(usage, price)
