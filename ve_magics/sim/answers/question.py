@@ -41,12 +41,15 @@ _WORDS = re.compile(
     r"\b(?:in|under|within|at most|than|about|of)? ?(\d{1,4})[ -]words?\b|(\d{1,4})\s*个?字", re.IGNORECASE
 )
 _BRIEF = re.compile(
-    r"\b(briefly|concise(?:ly)?|short(?:ly)?|terse|one line)\b|简短|简要|简洁|一行", re.IGNORECASE
+    r"\b(briefly|concise(?:ly)?|short(?:ly)?(?!\s+(?:\w+\s+)?(?:examples?|snippets?|code))|terse"
+    r"|one line)\b|简短|简要|简洁|一行",
+    re.IGNORECASE,
 )
 _BULLETED = re.compile(r"\bbullet(?:ed|s| points?| list)\b|要点", re.IGNORECASE)
 _TABLE = re.compile(r"\btable\b|表格|对照表|列表对比", re.IGNORECASE)
 _BARE = re.compile(
-    r"\b(?:only|just) (?:the |with )?(?:code|number|answer|word|result|names?|items?|list|label|a number|one word)\b|\bcode only\b|\bone word\b"
+    r"\b(?:only|just) (?:the |with )?"
+    r"(?:code|number|answer|word|result|names?|items?|list|label|a number|one word)\b|\bcode only\b|\bone word\b"
     r"|\bno (?:explanation|prose)\b|只(?:要|给|输出|写|回答|返回)|不要解释",
     re.IGNORECASE,
 )

@@ -105,7 +105,7 @@ def otherwise(question: Question) -> str:
     else:
         said = [
             f"You asked: “{asked}”.",
-            f"I'm a simulated tutor and know nothing real about “{subject}”, so here is only how one would go about it.",
+            f"I'm a simulated tutor and know nothing real about “{subject}”, so here is only how to go about it.",
             f"First settle what “{subject}” has to do with your goal, then try the smallest example that shows it.",
             "Compare the result with what you expected, change one thing at a time, and note what you see.",
             "For a real answer, point `%ve use` at a real model; the question stays the same.",
