@@ -201,6 +201,7 @@ class _Cell:
         self._shown = ""
         self._open = False
         self._note = note
+        self._noted = self._outputs + 1
 
     def text(self, text: str) -> None:
         self._received += len(text)
@@ -249,11 +250,11 @@ class _Cell:
         return neutralise("".join(self._splitter.definitions) + "\n" + text).strip("\n")
 
     def _put(self, markdown: str) -> None:
-        """Change the last output, or begin a new one; the first tells that the answer started over."""
+        """Change the last output, or begin a new one; the first one tells that the answer started over."""
         if not self._open:
             self._outputs += 1
-            if self._note:
-                markdown, self._note = f"*{neutralise(self._note)}*\n\n{markdown}", ""
+        if self._note and self._outputs <= self._noted:
+            markdown = f"*{neutralise(self._note)}*\n\n{markdown}"
         name = f"{self._name}-{self._outputs}"
         self._screen.update(markdown, name) if self._open else self._screen.show(markdown, name)
         self._open = True

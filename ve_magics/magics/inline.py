@@ -33,6 +33,7 @@ _SCHEMES = {"http:", "https:", "mailto:", "ftp:", "tel:"}
 _PICTURE_DATA = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/]+=*", re.IGNORECASE)
 _LOCAL_PICTURE = re.compile(r"(?:attachment:)?(?!/)[^:?#\\<>\"'|\x00-\x20]+")
 _PUNCTUATION = frozenset("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
+_MEANINGFUL = re.compile(r"[!-,:-@\[-`{-~]|(?<=www)\.", re.IGNORECASE)
 _TAGLIKE = re.compile(r"<(?=[A-Za-z/!?])")
 _LINKLIKE = re.compile(r"\](?=[(\[:])")
 _OPENERS = {"*": re.compile(r"\*"), "_": re.compile(r"(?<![^\W_])_"), "~": re.compile("~")}
@@ -55,11 +56,13 @@ class Rules(NamedTuple):
         references: The text's link definitions by label.
         remote_images: Whether pictures may be loaded from elsewhere.
         tables: Whether a line of the text looks like a table's second one.
+        allowance: One number: characters that references may still add, so that no text grows out of proportion.
     """
 
     references: Mapping[str, Link]
     remote_images: bool
     tables: bool
+    allowance: list[int]
 
 
 class _Piece(NamedTuple):
@@ -276,7 +279,10 @@ class _Scanner:
         if text[end : end + 1] == "[" and end in self.brackets:
             name, end = text[end + 1 : self.brackets[end]] or name, self.brackets[end] + 1
         link = self.rules.references.get(label_of(name)) if len(name) < 1000 else None
-        return None if link is None else (link, end)
+        if link is None or self.rules.allowance[0] < 0:
+            return None
+        self.rules.allowance[0] -= len(link.url) + len(link.title)
+        return link, end
 
     def _link(self, label: str, link: Link) -> bool:
         if not self.links:
@@ -295,11 +301,14 @@ class _Scanner:
         if _PICTURE_DATA.fullmatch(here):
             self._add("raw", f"![{_literal(alt)}]({here})")
             return True
+        if here.startswith("attachment:") and _LOCAL_PICTURE.fullmatch(here):
+            self._add("raw", f"![{_literal(alt)}](attachment:{quote(here.removeprefix('attachment:'))})")
+            return True
         url = safe_url(link.url)
         if url is None:
             return False
         local = not _SCHEME.match(url) and _LOCAL_PICTURE.fullmatch(html.unescape(here))
-        if local or here.startswith("attachment:") or (self.rules.remote_images and url.startswith("http")):
+        if local or (self.rules.remote_images and url.startswith("http")):
             self._add("raw", f"![{_literal(alt)}]({url.replace('&', '&amp;')}{_title(link.title)})")
         elif self.links:
             name = alt or url.partition("?")[0].rstrip("/").rpartition("/")[2]
@@ -378,7 +387,7 @@ def _unbalanced(text: str, start: int, end: int) -> bool:
 
 def _literal(text: str) -> str:
     """Write every character that means something to Markdown or HTML as an entity."""
-    return re.sub(r"[!-,.:-@\[-`{-~]", lambda found: f"&#{ord(found.group())};", text)
+    return _MEANINGFUL.sub(lambda found: f"&#{ord(found.group())};", text)
 
 
 def _title(title: str) -> str:

@@ -54,13 +54,15 @@ def neutralise(text: str, *, remote_images: bool = False) -> str:
     lines = text.split("\n")
     if len(_MARKS.findall(text)) > _MAX_MARKS:
         return "\n".join(_verbatim(lines))
-    tables = any("-" in line and ("|" in line or ":" in line) and _TABLE_LINE.issuperset(line) for line in lines)
-    rules = Rules(_definitions(lines), remote_images, tables)
+    tables = any(
+        "-" in line and ("|" in line or ":" in line) and _TABLE_LINE.issuperset(line) for line in lines
+    )
+    rules = Rules(_definitions(lines), remote_images, tables, [max(len(text), 10_000)])
     return "\n".join(_Blocks(lines, rules, 0).rewritten())
 
 
 def _verbatim(lines: list[str]) -> list[str]:
-    blocks = _Blocks([], Rules({}, remote_images=False, tables=False), 0)
+    blocks = _Blocks([], Rules({}, remote_images=False, tables=False, allowance=[0]), 0)
     blocks.code("```", "text", lines)
     return blocks.out
 
@@ -88,6 +90,7 @@ class _Blocks:
         self.out: list[str] = []
         self.paragraph: list[str] = []
         self.open_paragraph = False
+        self.ends: dict[str, int] = {}
 
     def rewritten(self) -> list[str]:
         """Return the container's lines, rewritten."""
@@ -114,7 +117,7 @@ class _Blocks:
         fence = _FENCE.match(line)
         if fence:
             return self._fence(at, fence)
-        formula = match_formula_block(self.lines, at)
+        formula = match_formula_block(self.lines, at, self.ends)
         if formula:
             self._end_paragraph()
             self.out += formula[0]

@@ -10,6 +10,9 @@ from __future__ import annotations
 import re
 
 _MAX_FORMULA = 4000
+_MAX_LINES = 200
+_MAX_MARKS = 50
+"""Kinds of environments that are looked for in one text."""
 _REFUSED = re.compile(
     r"`|\\<|://|www\.|\n[ \t]*\n|(?:^|\n)[ \t]*~~~"
     r"|\\(?:href|url|style|class|cssId|require|unicode|includegraphics|html[A-Za-z]*"
@@ -86,26 +89,48 @@ def _balanced(body: str) -> bool:
     return depth == 0
 
 
-def match_formula_block(lines: list[str], at: int) -> tuple[list[str], int] | None:
-    """Return a formula that takes whole lines from `at` on, and the line after it; None where none begins there."""
+def match_formula_block(lines: list[str], at: int, ends: dict[str, int]) -> tuple[list[str], int] | None:
+    """Match a formula that takes whole lines.
+
+    Args:
+        lines: The container's lines.
+        at: The line on which the formula must begin.
+        ends: Where closing marks were found before, so that no line is searched for one twice.
+
+    Returns:
+        The formula's lines and the line after it; None where none begins there.
+    """
     first = lines[at].strip()
-    if not first.startswith(_BLOCK_OPENERS):
+    opener = next((mark for mark in _BLOCK_OPENERS if first.startswith(mark)), None)
+    if opener is None:
         return None
-    end = at
-    size = 0
-    while end < len(lines) and lines[end].strip() and size < _MAX_FORMULA:
-        size += len(lines[end]) + 1
-        end += 1
-    text = "\n".join(line.strip() for line in lines[at:end])
+    environment = _ENVIRONMENT.match(first)
+    closer = "\\end{" + environment.group(1) + "}" if environment else _CLOSERS.get(opener)
+    if closer is None:
+        return None
+    end = at if closer in first[len(opener) :] else _line_with(lines, at + 1, closer, ends)
+    if end is None or end - at > _MAX_LINES or any(not line.strip() for line in lines[at:end]):
+        return None
+    text = "\n".join(line.strip() for line in lines[at : end + 1])
     found = match_formula(text, 0)
-    if found is None:
+    if found is None or "\n" in text[found[1] :]:
         return None
     formula, stop = found
-    rest = text[stop:].partition("\n")
-    if rest[0].strip(" \t.,;，。；"):
+    if text[stop:].strip(" \t.,;，。；"):
         return None
-    taken = text.count("\n", 0, stop)
-    return (formula + rest[0].rstrip()).split("\n"), at + taken + 1
+    return (formula + text[stop:].rstrip()).split("\n"), end + 1
+
+
+def _line_with(lines: list[str], start: int, mark: str, ends: dict[str, int]) -> int | None:
+    """Return the first line from `start` on that holds the mark."""
+    known = ends.get(mark, -1)
+    if known < start:
+        known = next((i for i in range(start, len(lines)) if mark in lines[i]), len(lines))
+        if len(ends) < _MAX_MARKS or mark in ends:
+            ends[mark] = known
+        else:
+            return None
+    return known if known < len(lines) else None
 
 
 def reaches_out(code: str, *, dollars: bool) -> bool:
