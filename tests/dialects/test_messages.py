@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -386,7 +387,10 @@ def test_calls_that_are_never_whole_are_told_at_the_end() -> None:
 
 
 def test_plain_text_streams_fast() -> None:
-    """A core decodes at least 75,000 deltas a second, a fifth of what was measured, so that only a blunder fails."""
+    """A core decodes at least 75,000 deltas a second, a fifth of what was measured, so that only a blunder fails.
+
+    Under a tracer (coverage, a debugger) each line costs more than the work itself, so the bound is lower there.
+    """
     start = {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
     delta = (
         b"event: content_block_delta\n"
@@ -394,10 +398,10 @@ def test_plain_text_streams_fast() -> None:
     )
     decoder = dialect.decoder(origin="p", stream=True)
     decoder.feed(b"data: " + json.dumps(start).encode() + b"\n\n")
-    began = time.perf_counter()
+    began = time.process_time()
     count = sum(len(decoder.feed(delta)) for _ in range(20_000))
     assert count == 20_000
-    assert 20_000 / (time.perf_counter() - began) > 75_000
+    assert 20_000 / (time.process_time() - began) > (75_000 if sys.gettrace() is None else 5_000)
 
 
 UNKNOWN: dict[str, Any] = {
