@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -31,11 +31,18 @@ def quickstart() -> Path:
 
 
 def prepare(folder: Path) -> Path:
-    """Copy the quickstart notebook into a folder, unless it is there already; returns the copy."""
+    """Copy the quickstart notebook into a folder, unless it is there already; returns the copy.
+
+    The copy has no outputs, since they show a video that doesn't lie beside it yet.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     copy = folder.resolve() / NOTEBOOK
     if not copy.exists():
-        shutil.copyfile(quickstart(), copy)
+        notebook = json.loads(quickstart().read_text("utf-8"))
+        for cell in notebook["cells"]:
+            if cell["cell_type"] == "code":
+                cell |= {"outputs": [], "execution_count": None}
+        copy.write_text(json.dumps(notebook, ensure_ascii=False, indent=1) + "\n", "utf-8")
     return copy
 
 

@@ -111,7 +111,9 @@ def _show_plan(notebook: Notebook, request: ChatRequest) -> None:
                 lines.append(f"{message.role:<9} [{type(part).__name__.lower()}, {size:,} bytes]")
     skipped = {"model", "messages", "stream"}
     settings = {
-        name: value for name, value in msgspec.to_builtins(request).items() if name not in skipped and value
+        name: value
+        for name, value in msgspec.to_builtins(request).items()
+        if name not in skipped and value not in (None, "", [], {})
     }
     if settings:
         lines.append(f"settings  {', '.join(f'{name}={value}' for name, value in settings.items())}")

@@ -15,9 +15,16 @@ _OURS = re.compile(r"%%(?:chat|video)(?:[ \t]|$)")
 
 @magics_class
 class VeMagics(Magics):
-    """AI models, text and video, in a notebook cell."""
+    """AI models, text and video, in a notebook cell.
 
-    _notebook: Notebook | None = None
+    Args:
+        shell: The running IPython shell.
+        notebook: What all magics share; made when first needed where None.
+    """
+
+    def __init__(self, shell: Any, notebook: Notebook | None = None) -> None:
+        super().__init__(shell)
+        self._notebook = notebook
 
     @property
     def notebook(self) -> Notebook:
@@ -142,10 +149,15 @@ def keep_empty_cells(lines: list[str]) -> list[str]:
     return lines
 
 
-def load(shell: Any) -> None:
-    """Register the magics with a shell, once."""
+def load(shell: Any, notebook: Notebook | None = None) -> None:
+    """Register the magics with a shell, once.
+
+    Args:
+        shell: The running IPython shell.
+        notebook: What all magics share; made when first needed where None.
+    """
     if shell.find_magic("chat", "cell") is None or not hasattr(shell, "_ve_magics"):
-        shell._ve_magics = VeMagics(shell)
+        shell._ve_magics = VeMagics(shell, notebook)
         shell.register_magics(shell._ve_magics)
         if keep_empty_cells not in shell.input_transformers_cleanup:
             shell.input_transformers_cleanup.append(keep_empty_cells)

@@ -14,12 +14,13 @@ class Notebook:
 
     Args:
         shell: The running IPython shell.
+        session: Its session; opened when first needed where None.
     """
 
-    def __init__(self, shell: Any) -> None:
+    def __init__(self, shell: Any, session: Session | None = None) -> None:
         self.shell = shell
         self.portal = Portal()
-        self._session: Session | None = None
+        self._session = session
 
     @property
     def session(self) -> Session:
@@ -42,8 +43,11 @@ class Notebook:
 
     @property
     def cell(self) -> str:
-        """What to call the running cell in an error."""
-        return f"cell [{self.shell.execution_count}]"
+        """What to call the running cell in an error: its number, as it stands beside it.
+
+        The shell's own count is that number in some versions of IPython and the next one in others.
+        """
+        return f"cell [{len(self.shell.history_manager.input_hist_parsed) - 1}]"
 
     def keep(self, name: str | None, value: Any) -> None:
         """Put a result into a variable, where the line named one."""

@@ -110,11 +110,17 @@ def _make(
         raise
     if job is None or job.state != "succeeded":
         progress.drop()
-        raise _failure(job, options.timeout)
+        raise failure(job, options.timeout)
     return job
 
 
-def _failure(job: Job | None, timeout: float | None) -> JobError:
+def failure(job: Job | None, timeout: float | None) -> JobError:
+    """Return the error for a job that ended, or was left, without a video.
+
+    Args:
+        job: The job; None where nothing was heard of it.
+        timeout: Seconds after which it was left, or None.
+    """
     if job is None:
         return JobError("The video's job was lost sight of.", hint="Run the cell again.")
     said = job.failure

@@ -1,0 +1,201 @@
+"""`%ve`: what is in use and why."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CONFIG = """
+[defaults]
+chat = "fast"
+
+[providers.mine]
+base_url = "http://mine.invalid/v1"
+dialect = "chat_completions"
+key = "env:MINE_API_KEY"
+
+[routes.fast]
+targets = ["mine/tutor", "sim/tutor"]
+"""
+
+
+@pytest.fixture
+def configured(open_bench: Callable[..., Any], tmp_path: Path) -> Any:
+    """Return a shell whose user has a provider, a key and a route."""
+    path = tmp_path / "config.toml"
+    path.write_text(CONFIG, "utf-8")
+    return open_bench(VE_CONFIG=str(path), MINE_API_KEY="sk-mine-0123456789abcdef")
+
+
+def test_status_says_what_is_simulated(bench: Any) -> None:
+    """Without a key and configuration `%ve` names the simulator, and says that nothing is sent."""
+    shown = bench.run("%ve").text
+    assert "chat           sim/tutor  (no key and no configuration" in shown
+    assert "simulated: answers are made up here, nothing is sent" in shown
+    assert "none; %ve key PROVIDER asks for one" in shown
+
+
+def test_status_says_why(configured: Any) -> None:
+    """Default, targets, where each key comes from, and the file are named; the key isn't."""
+    configured.run("%%chat\nHello")
+    shown = configured.run("%ve").text
+    assert "fast  (" in shown
+    assert "→ mine/tutor at mine.invalid, key from" in shown
+    assert "→ sim/tutor at sim.invalid, simulated" in shown
+    assert "config.toml" in shown
+    assert "this session   1 calls" in shown
+    assert "0123456789" not in shown
+
+
+def test_status_says_which_key_is_missing(open_bench: Callable[..., Any]) -> None:
+    """A chosen model whose key is missing is told with the variable to set; a model that nobody serves as well."""
+    bench = open_bench()
+    bench.notebook.session.config.use("chat", "deepseek/deepseek-chat")
+    assert "NO KEY: set DEEPSEEK_API_KEY" in bench.run("%ve").text
+    bench.notebook.session.config.use("chat", "nobody-knows-it")
+    assert "! Nobody here serves a model 'nobody-knows-it'." in bench.run("%ve").text
+
+
+def test_models_are_asked_for(configured: Any) -> None:
+    """The living models of each usable provider are listed, and the routes."""
+    lines = configured.run("%ve models").text.splitlines()
+    assert "  mine/tutor" in lines
+    assert "  sim/film" in lines
+    assert lines[-2:] == ["routes and aliases", "  fast"]
+    assert configured.run("%ve models sim").text.startswith("sim (")
+    assert "no key" in configured.run("%ve models deepseek").text.lower()
+
+
+def test_use_changes_the_default(bench: Any) -> None:
+    """A chat model becomes the default of `%%chat`, a video model that of `%%video`."""
+    assert bench.run("%ve use sim/thinker").text == "chat: sim/thinker → sim/thinker"
+    assert bench.run("%ve use sim/film").text == "video: sim/film → sim/film"
+    bench.run("%%chat -o answer\nHello")
+    assert bench.shell.user_ns["answer"].model == "sim/thinker"
+
+
+def test_key_is_asked_for_without_echo(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A typed key is held for the provider and shown nowhere."""
+    asked = []
+
+    def typed(prompt: str) -> str:
+        asked.append(prompt)
+        return " sk-typed-0123456789abcdef\n"
+
+    monkeypatch.setattr(getpass, "getpass", typed)
+    ran = bench.run("%ve key deepseek")
+    assert asked == ["Key for deepseek: "]
+    assert ran.text == "The key of deepseek is kept in memory until the kernel ends."
+    assert bench.notebook.session.config.key("deepseek").reveal() == "sk-typed-0123456789abcdef"
+    assert "0123456789" not in ran.printed + ran.text
+    assert "deepseek" in bench.run("%ve").text
+
+
+@pytest.mark.parametrize(
+    ("typed", "lines"),
+    [
+        ("", ["✗ arguments: No key was typed.", "Nothing was changed."]),
+        (
+            RuntimeError("no stdin"),
+            ["✗ config: Nobody can type a key here.", "Set DEEPSEEK_API_KEY before the kernel starts."],
+        ),
+    ],
+)
+def test_key_that_nobody_types(
+    bench: Any, monkeypatch: pytest.MonkeyPatch, typed: Any, lines: list[str]
+) -> None:
+    """No key, or no way to type one, is told and changes nothing."""
+
+    def prompt(_: str) -> str:
+        if isinstance(typed, Exception):
+            raise typed
+        return str(typed)
+
+    monkeypatch.setattr(getpass, "getpass", prompt)
+    assert bench.run("%ve key deepseek").lines == lines
+    assert not bench.notebook.session.config.keys("deepseek")
+
+
+def test_usage_adds_up(bench: Any) -> None:
+    """Calls and tokens stand in a table by model; a session without calls says so."""
+    assert bench.run("%ve usage").text == "Nothing was asked in this session."
+    for prompt in ("Hello", "What is recursion?"):
+        bench.run(f"%%chat\n{prompt}")
+    header, row = bench.run("%ve usage").text.splitlines()
+    assert header.split()[:2] == ["model", "calls"]
+    assert row.split()[:2] == ["sim/tutor", "2"]
+    assert row.endswith("$0.0000")
+
+
+def test_cache_is_counted_and_cleared(bench: Any) -> None:
+    """The answers of the session are counted, and can be forgotten."""
+    bench.run("%%chat\nHello")
+    assert bench.run("%ve cache").text.startswith("1 answers of this session, ")
+    assert bench.run("%ve cache clear").text == "1 answers forgotten."
+    bench.run("%%chat\nHello")
+    assert bench.asked == 2
+
+
+def test_recording_goes_round(bench: Any) -> None:
+    """What is recorded replays without asking; a question that it lacks is an error that names the cell."""
+    assert bench.run("%ve record lesson").text == "Recording to lesson.recording.json; 0 answers are in it."
+    bench.run("%%chat\nHello")
+    assert "writing to lesson.recording.json" in bench.run("%ve").text
+    assert bench.run("%ve replay").text == "Recording: replaying from lesson.recording.json; nothing is sent."
+    bench.run("%%chat -o answer\nHello")
+    assert bench.shell.user_ns["answer"].source == "recording"
+    number = bench.shell.execution_count
+    lines = bench.run("%%chat\nSomething else").lines
+    assert (
+        lines[0] == f"✗ recording: The recording lacks the answer of cell [{number}] (lesson.recording.json)."
+    )
+    assert bench.run("%ve live").text == "Answers come live and are not recorded."
+    bench.run("%%chat -o answer\nHello")
+    assert bench.shell.user_ns["answer"].source == "provider"
+    assert bench.asked == 2
+
+
+def test_auto_is_told(open_bench: Callable[..., Any]) -> None:
+    """`VE_RECORDING=auto` is named for what it does."""
+    assert "auto: recorded answers where there are some" in open_bench(VE_RECORDING="auto").run("%ve").text
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("nonsense", "✗ arguments: %ve has no command 'nonsense'."),
+        ("use", "✗ arguments: %ve use takes one model."),
+        ("use nobody-knows-it", "✗ unknown model: Nobody here serves a model 'nobody-knows-it'."),
+        ("key", "✗ arguments: %ve key takes one provider."),
+        ("key nobody", "✗ unknown model: There is no provider 'nobody'."),
+        ("usage now", "✗ arguments: %ve usage takes nothing more than that."),
+        ("cache empty", "✗ arguments: %ve cache [clear] takes nothing more than that."),
+        ("record a/b", "✗ arguments: %ve record takes a name, not a path."),
+        ("record", "✗ recording: The notebook's name is not known here, so its recording has none."),
+        ("models nobody", "✗ unknown model: There is no provider 'nobody'."),
+    ],
+)
+def test_wrong_command_is_told(bench: Any, line: str, said: str) -> None:
+    """What `%ve` can't do is said in a few lines, and recording is not half switched on."""
+    ran = bench.run(f"%ve {line}")
+    assert ran.lines[0].startswith(said)
+    assert len(ran.lines) <= 4
+    assert bench.notebook.session.mode == "off"
+
+
+def test_reload_reads_anew(bench: Any) -> None:
+    """A changed configuration holds after `%ve reload`, in a new session."""
+    before = bench.notebook.session
+    assert "chat " in bench.run("%ve reload").text
+    assert bench.notebook.session is not before
+
+
+def test_doctor_says_what_is_well(bench: Any) -> None:
+    """Each finding is one line that begins with its verdict."""
+    lines = bench.run("%ve doctor").text.splitlines()
+    assert any(line.startswith("ok  chat: sim/tutor") for line in lines)
+    assert all(line[:2] in ("ok", "!!") for line in lines)

@@ -1,0 +1,161 @@
+"""`%%video`: one prompt, one film."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ve_magics.errors import JobError, JobExpiredError, JobFailedError, UnsupportedError
+from ve_magics.jobs import Job, JobFailure, VideoRequest
+from ve_magics.magics.clip import Clip
+from ve_magics.magics.video import failure
+from ve_magics.sim import Settings
+from ve_magics.store.mp4 import probe
+
+SMALL = "--seconds 1 --size 128x128"
+BOAT = "A paper boat"
+
+
+def test_film_lies_beside_the_notebook(bench: Any) -> None:
+    """The cell leaves a real film in the notebook's folder, and the clip in the variable."""
+    ran = bench.run(f"%%video {SMALL} -o clip\n{BOAT}")
+    assert ran.error is None
+    clip = bench.shell.user_ns["clip"]
+    assert isinstance(clip, Clip)
+    assert clip.path.parent == bench.folder
+    assert clip.path.name in ran.printed
+    found = probe(clip.path)
+    assert (found.width, found.height, clip.size, clip.duration) == (128, 128, "128x128", 1.0)
+    assert clip.served == "sim/film"
+    assert clip.poster is not None
+    assert clip.poster.read_bytes().startswith(b"\x89PNG")
+
+
+def test_same_film_is_made_once(bench: Any) -> None:
+    """Running the cell again shows the same film; `--fresh` makes another one beside it."""
+    for flags in ("", "", "--fresh"):
+        bench.run(f"%%video {SMALL} {flags}\n{BOAT}")
+    assert bench.simulator.counters.videos_created == 2
+    assert len(list(bench.folder.glob("*.mp4"))) == 2
+
+
+def test_recorded_film_is_copied(bench: Any) -> None:
+    """A recorded film is replayed to where a live one lies, and nobody is asked."""
+    bench.run("%ve record lesson")
+    bench.run(f"%%video {SMALL} -o clip\n{BOAT}")
+    clip = bench.shell.user_ns["clip"]
+    live = clip.path.read_bytes(), clip.bundle(bench.folder)
+    for file in (clip.path, clip.poster):
+        assert (bench.folder / "lesson.recording" / file.name).is_file()
+        file.unlink()
+    bench.run("%ve replay")
+    for _ in range(2):
+        bench.run(f"%%video {SMALL} -o again\n{BOAT}")
+        again = bench.shell.user_ns["again"]
+        assert (again.path.read_bytes(), again.bundle(bench.folder)) == live
+        assert again.job is None
+    assert bench.simulator.counters.videos_created == 1
+    assert "lacks the answer of cell" in bench.run("%%video\nSomething else").lines[0]
+
+
+def test_another_file_of_that_name_is_not_overwritten(bench: Any) -> None:
+    """What lies where a recorded film would go is the user's."""
+    bench.run("%ve record lesson")
+    bench.run(f"%%video {SMALL} -o clip\n{BOAT}")
+    bench.shell.user_ns["clip"].path.write_bytes(b"mine")
+    bench.run("%ve replay")
+    assert "lies here already" in bench.run(f"%%video {SMALL}\n{BOAT}").lines[0]
+    assert bench.shell.user_ns["clip"].path.read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize(
+    ("cell", "said", "kind"),
+    [
+        ("%%video sim/fault-job", "✗ job failed: The video was not made: ", JobFailedError),
+        ("%%video sim/fault-job-moderation", "✗ job failed: The video was not made: ", JobFailedError),
+        ("%%video sim/fault-stuck --timeout 0.6", "✗ job: The video was not ready after 0.6 s.", JobError),
+        ("%%video --seconds 99", "✗ ", JobFailedError),
+        (
+            "%%video deepseek/deepseek-chat",
+            "✗ unsupported: deepseek/deepseek-chat makes no videos.",
+            UnsupportedError,
+        ),
+    ],
+)
+def test_what_went_wrong_is_told(bench: Any, cell: str, said: str, kind: type[Exception]) -> None:
+    """Each way to get no film is an error that says what to do, and leaves no output."""
+    ran = bench.run(f"{cell}\n{BOAT}")
+    assert isinstance(ran.error.error, kind)
+    assert ran.lines[0].startswith(said)
+    assert 2 <= len(ran.lines) <= 4
+    assert not list(bench.folder.glob("*.mp4*"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "timeout", "kind", "said"),
+    [
+        ({"state": "unknown"}, None, JobError, "Nobody knows whether sim took the order for job video_1"),
+        ({"state": "expired"}, None, JobExpiredError, "sim deleted the video before it was fetched."),
+        ({"state": "failed"}, None, JobFailedError, "The video was not made: sim gave no reason."),
+        (
+            {"state": "cancelled", "failure": JobFailure("Enough.", hint="Wait.")},
+            None,
+            JobFailedError,
+            "The video was not made: Enough.",
+        ),
+        ({"state": "running"}, 2.5, JobError, "The video was not ready after 2.5 s."),
+        ({"state": "running"}, None, JobError, "The video is not ready."),
+    ],
+)
+def test_every_end_of_a_job_has_its_error(
+    changes: dict[str, Any], timeout: float | None, kind: type[JobError], said: str
+) -> None:
+    """Whatever becomes of a job, the error says it and what to do."""
+    job = Job(id="video_1", provider="sim", request=VideoRequest(prompt=BOAT, model="film"), **changes)
+    error = failure(job, timeout)
+    assert type(error) is kind
+    assert error.message.startswith(said)
+    assert error.hint
+    assert "lost sight of" in failure(None, timeout).message
+
+
+def test_interrupt_leaves_the_job_running(open_bench: Callable[..., Any]) -> None:
+    """Stopping the cell stops the waiting; the next run gets the same job's film, ordered once."""
+    bench = open_bench(settings=Settings(video_seconds=1.5))
+    main = threading.get_ident()
+    timer = threading.Timer(0.7, lambda: signal.pthread_kill(main, signal.SIGINT))
+    timer.start()
+    ran = bench.run(f"%%video {SMALL}\n{BOAT}")
+    timer.join()
+    assert isinstance(ran.error, KeyboardInterrupt)
+    assert "stopped waiting; the video goes on as job video_" in ran.printed
+    assert bench.run(f"%%video {SMALL} -o clip\n{BOAT}").error is None
+    assert bench.simulator.counters.videos_created == 1
+    assert bench.shell.user_ns["clip"].path.is_file()
+
+
+def test_first_frame_and_embedding(bench: Any, tmp_path: Path) -> None:
+    """A film may begin with a picture, and may travel inside the notebook."""
+    (bench.folder / "dot.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"0" * 20)
+    bench.run(f"%%video {SMALL} --image dot.png --embed -o clip\n{BOAT}")
+    clip = bench.shell.user_ns["clip"]
+    assert clip.job.request.first_frame.media_type == "image/png"
+    assert 'src="data:video/mp4;base64,' in clip.bundle(bench.folder)["text/html"]
+
+
+def test_dry_run_orders_nothing(bench: Any) -> None:
+    """The plan shows who would make it, and what it would cost."""
+    assert bench.run(f"%%video --dry-run --seconds 4\n{BOAT}").text.splitlines() == [
+        "to        sim/film",
+        "prompt    A paper boat",
+        "length    4 s",
+        "size      as the provider likes",
+        "estimate  $0.00; nothing was sent",
+    ]
+    assert bench.run("%%video --help").text.startswith("usage: %%video")
+    assert bench.asked == 0
