@@ -73,10 +73,11 @@ class Item(ABC):
 class Words:
     """The text of one content part, or a refusal."""
 
-    __slots__ = ("annotations", "length", "logprobs", "part", "refusal")
+    __slots__ = ("annotations", "fields", "length", "logprobs", "part", "refusal")
 
-    def __init__(self, part: int, *, refusal: bool) -> None:
+    def __init__(self, part: int, fields: dict[str, Any], *, refusal: bool) -> None:
         self.part = part
+        self.fields = fields
         self.refusal = refusal
         self.length = self.annotations = self.logprobs = 0
 
@@ -93,12 +94,11 @@ class Words:
 class MessageItem(Item):
     """A message: texts and refusals by their index in its content."""
 
-    __slots__ = ("_told", "words")
+    __slots__ = ("words",)
 
     def __init__(self, wire: Wire, origin: str, numbers: Numbers) -> None:
         super().__init__(wire, origin, numbers)
         self.words: dict[int, Words] = {}
-        self._told: dict[str, Any] = {}
 
     def delta(
         self,
@@ -113,10 +113,10 @@ class MessageItem(Item):
         """Add to a content part."""
         words = self.words.get(index)
         if words is None:
-            words = self.words[index] = Words(self._numbers(), refusal=refusal)
-            self._told = _fields(self.wire, _MESSAGE)
-            if self._told:
-                events += (words.delta("", [], []), StateDelta(self._state(self._told), words.part))
+            fields = _fields(self.wire, _MESSAGE)
+            words = self.words[index] = Words(self._numbers(), fields, refusal=refusal)
+            if fields:
+                events += (words.delta("", [], []), StateDelta(self._state(fields), words.part))
         if text or logprobs or annotations:
             events.append(words.delta(text, logprobs or [], annotations or []))
 
@@ -131,7 +131,7 @@ class MessageItem(Item):
             refusal = part.get("type") == "refusal"
             text = part.get("refusal" if refusal else "text")
             if isinstance(text, str) and part.get("type") in ("output_text", "text", "refusal"):
-                seen = self.words.get(index) or Words(0, refusal=refusal)
+                seen = self.words.get(index) or Words(0, {}, refusal=refusal)
                 rest = text[seen.length :]
                 logprobs = list(objects(part.get("logprobs")))[seen.logprobs :]
                 annotations = list(objects(part.get("annotations")))[seen.annotations :]
@@ -142,8 +142,8 @@ class MessageItem(Item):
             else:
                 strange.append(part)
         fields = _fields(wire, _MESSAGE)
-        if fields != self._told:
-            events += (StateDelta(self._state(fields), words.part) for words in self.words.values())
+        late = [words.part for words in self.words.values() if words.fields != fields]
+        events += (StateDelta(self._state(fields), number) for number in late)
         for part in strange:
             message = {"type": "message", "role": "assistant", **fields, "content": [part]}
             events.append(PartAdded(Opaque(NAME, message, self._state(None)), self._numbers()))
