@@ -27,7 +27,7 @@ def delta(*, finish: str | None = None, index: Any = 0, **fields: Any) -> dict[s
     return {
         "id": "c-1",
         "model": "m",
-        "choices": [{"index": index, "delta": fields, "finish_reason": finish}],
+        "choices": [{"index": index, "delta": fields} | ({"finish_reason": finish} if finish else {})],
     }
 
 

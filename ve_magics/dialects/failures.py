@@ -127,7 +127,7 @@ _WORDS: tuple[tuple[ErrorKind, re.Pattern[str]], ...] = (
     (
         "model_not_found",
         re.compile(
-            r"not a valid model|no such model|unknown model|no available channel|无可用渠道|模型不存在"
+            r"not a valid model|no such model|unknown model|server is pinned to|no available channel|无可用渠道|模型不存在"
             r"|model.{0,80}(not (be )?found|does ?n.t exist|not exist|no longer available|deprecated|retired"
             r"|decommissioned)",
             re.IGNORECASE,
@@ -155,6 +155,9 @@ _STATUSES: dict[int, ErrorKind] = {
     504: "timeout",
     529: "overloaded",
 }
+
+_VALIDATION = re.compile(r"\d+ validation errors?\b")
+"""How servers built on pydantic begin to say what is wrong with a request, some of them with status 500."""
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -184,6 +187,8 @@ def classify(status: int, codes: tuple[str, ...], message: str) -> ErrorKind:
                 return kind
     if known:
         return known[0]
+    if status == 500 and _VALIDATION.match(message):
+        return "bad_request"
     if status in _STATUSES:
         return _STATUSES[status]
     return "bad_request" if 400 <= status < 500 else "server"

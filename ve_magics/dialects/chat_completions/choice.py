@@ -71,6 +71,8 @@ class ChoiceReader:
     Attributes:
         plain: Number of the text part that grows where nothing but text needs to be looked at, else -1.
         finish: The provider's word for why it ended, once there is one.
+        pending: True while the server itself says, by a null reason, that the choice has not ended: then an end of
+            the stream, whatever announces it, has cut it.
         began: True once a delta came.
         extra: Fields that are not known here; `message` holds those of the message.
     """
@@ -92,6 +94,7 @@ class ChoiceReader:
         "began",
         "extra",
         "finish",
+        "pending",
         "plain",
     )
 
@@ -108,6 +111,7 @@ class ChoiceReader:
         self._audio: _Sound | None = None
         self.plain = -1
         self.finish = ""
+        self.pending = False
         self.began = False
         self.extra: dict[str, Any] = {}
 
@@ -224,7 +228,7 @@ class ChoiceReader:
     def _tools(self, delta: Mapping[str, Any], reply_id: str, events: list[Event], *, whole: bool) -> None:
         fragments = delta.get("tool_calls")
         old = delta.get("function_call")
-        if isinstance(old, Mapping):
+        if isinstance(old, Mapping) and not fragments:
             fragments = [{"index": 0, "function": old}]
         if not isinstance(fragments, list):
             return

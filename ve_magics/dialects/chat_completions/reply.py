@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +17,8 @@ from ve_magics.events import Event, Passthrough, Started, TextDelta, UsageReport
 
 _PLAIN = frozenset({"id", "object", "created", "model", "choices", "usage", "obfuscation"})
 _CHOICE = frozenset({"index", "delta", "message", "finish_reason", "logprobs", "usage"})
+_RAW_ERROR = re.compile(r'\{\s*"error":\s*"(.+)', re.DOTALL)
+"""An error whose words a server pasted between quotes without escaping theirs."""
 
 
 class ReplyDecoder:
@@ -95,12 +98,17 @@ class ReplyDecoder:
         if data.startswith("[DONE]"):
             if not self._choices:
                 raise TransportError("The stream ended before an answer began.")
+            if any(choice.pending for choice in self._choices.values()):
+                raise TransportError("The stream ended before the answer was finished.")
             self._close(events)
         elif data:
             try:
                 chunk = decode_json(data)
             except ValueError:
-                if piece.event == "error":
+                raw = _RAW_ERROR.match(data)
+                if raw:
+                    chunk = {"error": raw[1].removesuffix("}").rstrip().removesuffix('"')}
+                elif piece.event == "error":
                     chunk = data
                 else:
                     raise DecodeError(f"The stream holds broken JSON: {mask(data, limit=120)}") from None
@@ -209,9 +217,10 @@ class ReplyDecoder:
             events += reader.delta(delta, self._id)
         elif isinstance(choice.get("message"), Mapping) and not reader.began:
             events += reader.delta(choice["message"], self._id, whole=True)
-        finish = choice.get("finish_reason")
+        finish = choice.get("finish_reason", "")
         if isinstance(finish, str) and finish:
             reader.finish = finish
+        reader.pending = finish is None and not reader.finish
         if choice.get("usage"):
             self._usage = choice["usage"]
         for field in choice.keys() - _CHOICE:
