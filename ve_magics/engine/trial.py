@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator, Callable
 import msgspec
 
 from ve_magics.dialects.contract import Decoder, Dialect
+from ve_magics.dialects.registry import get_dialect
 from ve_magics.engine.calling import Caller, refused
 from ve_magics.engine.ratelimits import read_limits
 from ve_magics.engine.trace import Tried
 from ve_magics.engine.transport.wire import Deadlines, Reply
-from ve_magics.errors import BadRequestError, MissingKeyError, RequestError, UserError
+from ve_magics.errors import MissingKeyError, RequestError, StatusError, UserError
 from ve_magics.events import DELIVERS, Event, Finished, UsageReported
 from ve_magics.messages import ChatRequest, Usage
 from ve_magics.routing import Attempt, Outcome, RateLimit
@@ -97,11 +98,11 @@ class Trial:
         dialect = self._caller.dialect(target)
         try:
             await self._send(dialect, asked)
-        except BadRequestError as error:
+        except StatusError as error:
             if error.code != "use_responses" or dialect.name == "responses":
                 raise
+            await self._send(get_dialect("responses"), asked)
             self._caller.wires[target] = "responses"
-            await self._send(self._caller.dialect(target), asked)
 
     async def _send(self, dialect: Dialect, request: ChatRequest) -> None:
         provider = self._caller.config.provider(self.attempt.target.provider)
