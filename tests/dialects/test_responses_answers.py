@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ve_magics.dialects.responses import dialect
-from ve_magics.errors import AuthError, BadRequestError, RateLimitError
+from ve_magics.errors import AuthError, BadRequestError, RateLimitError, ServerError
 from ve_magics.events import (
     Event,
     Finished,
@@ -31,6 +31,7 @@ from ve_magics.messages import (
     Opaque,
     OutputFormat,
     Reasoning,
+    Refusal,
     State,
     Text,
     Tool,
@@ -285,6 +286,41 @@ def test_silence_is_not_told() -> None:
     assert output(Started(), ReasoningDelta(""), TextDelta("", 1), RefusalDelta("", 2), DONE) == []
 
 
+def test_memory_of_silent_parts() -> None:
+    """A state of a text without words, or of a refusal, is carried all the same; so is one of a thought."""
+    items = output(
+        Started(),
+        TextDelta(""),
+        StateDelta(FOREIGN, 0),
+        RefusalDelta("No.", 1),
+        StateDelta(FOREIGN, 1),
+        StateDelta(FOREIGN, 2),
+        ReasoningDelta("Hm.", 2),
+        RefusalDelta("", 3),
+        StateDelta(FOREIGN, 3),
+        DONE,
+    )
+    assert [item["type"] for item in items] == ["message", "reasoning", "reasoning"]
+    asked = {"model": "m", "input": items}
+    (message,) = dialect.decode_request(json.dumps(asked).encode()).messages
+    assert message.parts == (
+        Text("", state=FOREIGN),
+        Refusal("No.", FOREIGN),
+        Reasoning("Hm.", FOREIGN),
+        Refusal("", FOREIGN),
+    )
+
+
+def test_cut_answer_is_incomplete() -> None:
+    """The item that was cut says so, and the response says why; what was done before is complete."""
+    thought = (ReasoningDelta("H"), ReasoningDelta("m."))
+    last = told(serve(Started(), *thought, TextDelta("a", 1), Finished("length")))[-1]
+    assert last["type"] == "response.incomplete"
+    assert last["response"]["incomplete_details"] == {"reason": "max_output_tokens"}
+    assert [item.get("status") for item in last["response"]["output"]] == [None, "incomplete"]
+    assert last["response"]["output"][0]["summary"] == [{"type": "summary_text", "text": "Hm."}]
+
+
 def test_events_of_the_wrong_kind_say_nothing() -> None:
     """A part stays what it began as, whatever else carries its number."""
     items = output(
@@ -357,9 +393,8 @@ def test_failure_of_the_model_is_a_failed_response(*, stream: bool) -> None:
     """An answer that ended in an error is a failed response, and is read as a failure."""
     raw = serve(Started(), TextDelta("Hi"), Finished("error", "it broke"), stream=stream)
     decoder = dialect.decoder(origin="p", stream=stream)
-    with pytest.raises(Exception, match="it broke") as caught:
-        accumulate(decoder.feed(raw) and decoder.flush())
-    assert getattr(caught.value, "kind", "") == "server"
+    with pytest.raises(ServerError, match="it broke"):
+        accumulate(decoder.feed(raw) + decoder.flush())
 
 
 def test_failure_inside_a_stream() -> None:

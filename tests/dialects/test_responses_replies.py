@@ -280,6 +280,7 @@ def test_usage() -> None:
 def test_empty_deltas_and_odd_items_say_nothing() -> None:
     """Empty text, an item that is no object, an empty data line, a comment: nothing comes of them."""
     raw = sse(
+        event("refusal.delta", delta="", item_id="m", output_index=0, content_index=1),
         event("output_text.delta", delta="a", item_id="m", output_index=0, content_index=0),
         event("output_text.delta", delta="", item_id="m", output_index=0, content_index=0),
         event("output_item.added", item=None),

@@ -91,6 +91,7 @@ def test_leading_system_messages_are_the_instructions() -> None:
         {"role": "system", "content": "Now in German."},
     ]
     assert "instructions" not in body(Message("system"), user("Hi"))
+    assert body(system("Be brief."))["input"] == []
 
 
 def test_every_setting_has_its_place() -> None:

@@ -110,15 +110,16 @@ class MessageItem(Item):
         logprobs: list[Any] | None = None,
         annotations: list[Any] | None = None,
     ) -> None:
-        """Add to a content part."""
+        """Add to a content part, which begins with the first thing that is said in it."""
+        if not (text or logprobs or annotations):
+            return
         words = self.words.get(index)
         if words is None:
             fields = _fields(self.wire, _MESSAGE)
             words = self.words[index] = Words(self._numbers(), fields, refusal=refusal)
             if fields:
                 events += (words.delta("", [], []), StateDelta(self._state(fields), words.part))
-        if text or logprobs or annotations:
-            events.append(words.delta(text, logprobs or [], annotations or []))
+        events.append(words.delta(text, logprobs or [], annotations or []))
 
     def close(self, wire: Wire, events: list[Event]) -> None:
         """Tell what is missing of each content part, and what the item says of itself."""

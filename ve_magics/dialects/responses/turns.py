@@ -6,6 +6,8 @@ import binascii
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from ve_magics.dialects.data_urls import decode_data_url
 from ve_magics.dialects.fields import Fields, bad
 from ve_magics.dialects.responses.history import MESSAGE
@@ -111,16 +113,11 @@ class _TurnReader:
         shared = _own(fields)
         extra = {MESSAGE: shared} if shared else {}
         for part in parts or (Text(""),):
-            if isinstance(part, (Text, Refusal)):
-                fields_of_part = {**part.extra, **extra}
-                self._answer.append(
-                    Text(part.text, part.annotations, extra=fields_of_part)
-                    if isinstance(part, Text)
-                    else Refusal(part.text, extra=fields_of_part)
-                )
-            elif isinstance(part, Opaque):
+            if isinstance(part, Opaque):
                 item = {"type": "message", "role": "assistant", **shared, "content": [part.data]}
                 self._answer.append(Opaque(NAME, item))
+            else:
+                self._answer.append(msgspec.structs.replace(part, extra={**part.extra, **extra}))
 
     def _reasoning(self, fields: Fields) -> None:
         texts = [
