@@ -33,14 +33,15 @@ class Secret:
     __slots__ = ("_value", "source")
 
     def __init__(self, value: str, source: str) -> None:
+        self.source = source
+        self._value = ""
         if value and not _SENDABLE(value):
-            self._value = value = ""
+            value = ""
             raise ConfigError(
                 f"The key from {source} holds a character that no key has.",
                 hint="Look for a space, a line break or a letter that isn't ASCII, and set it again.",
             )
         self._value = value
-        self.source = source
 
     def reveal(self) -> str:
         """Return the key itself, to be put in a request's header and nowhere else, not even in a variable."""
