@@ -35,7 +35,7 @@ from ve_magics.errors import (
     VeError,
 )
 from ve_magics.events import TextDelta
-from ve_magics.messages import ChatRequest, ChatResponse, Choice, Message, Text
+from ve_magics.messages import ChatRequest, ChatResponse, Choice, Message, Text, Usage
 from ve_magics.routing import Target
 from ve_magics.store.database import open_memory
 
