@@ -565,5 +565,7 @@ def test_answer_without_an_end_ends_all_the_same() -> None:
     """A reply that says nothing is a whole message."""
     assert read(serve([], stream=True)).finish == "stop"
     assert read(serve([], stream=False)).finish == "stop"
+    silent: list[Event] = [ReasoningDelta("", 0), TextDelta("", 1), Finished("stop")]
+    assert content(serve(silent, stream=True)) == content(serve(silent, stream=False)) == []
     counted = serve([Started("r", "m"), UsageReported(Usage(input=2, output=1))], stream=True)
     assert told(counted)[0][1]["message"]["usage"]["input_tokens"] == 2

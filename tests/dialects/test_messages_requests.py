@@ -539,3 +539,5 @@ def test_marks_of_the_user_are_left_alone() -> None:
     mine = Message("user", (Text("Hi", extra=mark),))
     assert marks(body(system(LONG), mine, provider=MARKED, dialect=NAME)) == ["messages0.0"]
     assert marks(body(system(LONG), user("Hi"), provider=MARKED, extra=mark)) == []
+    inside = Message("tool", (ToolResult("a", (Text("x", extra=mark), Text("y"))),))
+    assert marks(body(system(LONG), inside, provider=MARKED, dialect=NAME)) == []

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from ve_magics.dialects.nesting import too_deep
 from ve_magics.errors import ERRORS, DecodeError, ErrorKind, StatusError
 from ve_magics.messages import State
 
@@ -127,7 +128,8 @@ _WORDS: tuple[tuple[ErrorKind, re.Pattern[str]], ...] = (
     (
         "model_not_found",
         re.compile(
-            r"not a valid model|no such model|unknown model|server is pinned to|no available channel|无可用渠道|模型不存在"
+            r"not a valid model|no such model|unknown model|server is pinned to"
+            r"|no available channel|无可用渠道|模型不存在"
             r"|model.{0,80}(not (be )?found|does ?n.t exist|not exist|no longer available|deprecated|retired"
             r"|decommissioned)",
             re.IGNORECASE,
@@ -311,6 +313,7 @@ def unseal(text: str) -> State | None:
     if not text.startswith("ve1."):
         return None
     try:
-        return msgspec.json.decode(bytes.fromhex(text[4:]), type=State)
+        state = msgspec.json.decode(bytes.fromhex(text[4:]), type=State)
     except (ValueError, msgspec.DecodeError, RecursionError):
         return None
+    return None if too_deep(state.data) else state

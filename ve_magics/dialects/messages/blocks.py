@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from ve_magics.dialects.loose import decode_json
 from ve_magics.dialects.messages.vocabulary import NAME
 from ve_magics.events import (
     Event,
@@ -194,8 +195,8 @@ class Blocks:
         if block.pieces:
             text = "".join(block.pieces)
             try:
-                data["input"] = msgspec.json.decode(text) if text else {}
-            except (msgspec.DecodeError, RecursionError):
+                data["input"] = decode_json(text) if text else {}
+            except ValueError:
                 data["input"] = {"INVALID_JSON": text}
         return Opaque(NAME, data, State(self._origin, NAME, None))
 

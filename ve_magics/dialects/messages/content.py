@@ -29,7 +29,8 @@ def encode_content(parts: Sequence[Part], *, same: bool) -> list[Wire]:
         state = part.state
         match part:
             case Reasoning():
-                blocks.append(encode_thought(part.text, state))
+                if part.text or state is not None:
+                    blocks.append(encode_thought(part.text, state))
                 continue
             case Text() | Refusal() if part.text:
                 block: Wire = {"type": "text", "text": part.text}

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from ve_magics.dialects.failures import failure, is_html, page_failure
+from ve_magics.dialects.loose import decode_json
 from ve_magics.errors import StatusError, VeError
 
 _TYPES: dict[str, tuple[int, str]] = {
@@ -70,8 +71,8 @@ def decode_error(status: int, headers: Mapping[str, str], body: bytes) -> Status
         return page_failure(status, headers, body)
     text = body.decode("utf-8", "replace").strip().removeprefix("\ufeff")
     try:
-        value = msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError):
+        value = decode_json(text)
+    except ValueError:
         return failure(status, text, headers=headers)
     fault = decode_fault(value, status, headers)
     if fault is not None:

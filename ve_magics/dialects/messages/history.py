@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import msgspec
-
 from ve_magics.dialects.extras import with_extra
+from ve_magics.dialects.loose import decode_json
 from ve_magics.dialects.messages.sources import Wire, encode_file, encode_image
 from ve_magics.dialects.messages.vocabulary import NAME
 from ve_magics.errors import UnsupportedError
@@ -190,8 +189,8 @@ def decode_arguments(text: str) -> dict[str, Any]:
     if not text.strip():
         return {}
     try:
-        value = msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError):
+        value = decode_json(text)
+    except ValueError:
         value = None
     return value if isinstance(value, dict) else {"INVALID_JSON": text}
 

@@ -54,11 +54,15 @@ def _signed(content: str | list[Wire], sign: Wire) -> list[Wire]:
 
 
 def _marked(body: Wire) -> bool:
-    if "cache_control" in body:
-        return True
-    lists: list[Any] = [body.get("tools"), body.get("system")]
-    lists += [turn["content"] for turn in body["messages"]]
-    return any("cache_control" in item for items in lists if isinstance(items, list) for item in items)
+    """Whether the user has set a mark anywhere; blocks inside a tool's result count too."""
+    level: list[Any] = [body, *body["messages"], body.get("tools"), body.get("system")]
+    while level:
+        items = [item for value in level for item in (value if isinstance(value, list) else [value])]
+        objects = [item for item in items if isinstance(item, dict)]
+        if any("cache_control" in item for item in objects):
+            return True
+        level = [item["content"] for item in objects if isinstance(item.get("content"), list)]
+    return False
 
 
 def _weight(value: Any) -> int:

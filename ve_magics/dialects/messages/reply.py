@@ -123,10 +123,7 @@ class ReplyDecoder:
             value = {"type": "error", "error": data}
         if not isinstance(value, dict):
             raise DecodeError(f"The stream holds a {type(value).__name__} where an object was due.")
-        try:
-            self._event(piece.event, value, events)
-        except RecursionError:
-            raise DecodeError("The stream holds a value that is nested too deep.") from None
+        self._event(piece.event, value, events)
 
     def _grow(self, data: str, events: list[Event]) -> bool:
         """Read the delta of an open block the short way, and return whether it was one of the common kind."""
@@ -240,10 +237,7 @@ class ReplyDecoder:
             raise fault
         if not isinstance(value, dict) or not isinstance(value.get("content"), list):
             raise DecodeError(f"The reply is no message: {mask(text, limit=120)}")
-        try:
-            self._whole(value, events)
-        except RecursionError:
-            raise DecodeError("The reply is nested too deep.") from None
+        self._whole(value, events)
 
     def _read_rest(self, sse: SSEDecoder, events: list[Event]) -> None:
         """Read the event that was still open, and what was no event at all."""

@@ -165,8 +165,7 @@ class BlockStream:
                 return self._call(event)
             case StateDelta():
                 return self._state(event)
-            case PartAdded():
-                return self._part(event)
+        return self._part(event)
 
     def _enter(self, event: Growth, block: Wire | None, delta: str, field: str) -> tuple[_Open, bytes]:
         """Return the part's open block; where there is none, the one that is open is closed and a new one begins."""
@@ -192,8 +191,10 @@ class BlockStream:
         return written + opened.say(text) if text else written
 
     def _think(self, event: ReasoningDelta) -> bytes:
+        if not event.text:
+            return b""
         opened, written = self._enter(event, encode_thought("", None), "thinking_delta", "thinking")
-        return written + opened.say(event.text) if event.text else written
+        return written + opened.say(event.text)
 
     def _call(self, event: ToolCallDelta) -> bytes:
         """Write more of a call; its start waits for what may still belong to it."""

@@ -56,11 +56,11 @@ def encode_usage(usage: Usage | None) -> dict[str, Any]:
     """Return the `usage` object that tells these counts; zeros where there are none."""
     usage = usage or Usage()
     return {
-        "input_tokens": usage.input - usage.cached - usage.cache_write,
+        "input_tokens": max(0, usage.input - usage.cached - usage.cache_write),
         "cache_creation_input_tokens": usage.cache_write,
         "cache_read_input_tokens": usage.cached,
         "cache_creation": {
-            "ephemeral_5m_input_tokens": usage.cache_write - usage.cache_write_1h,
+            "ephemeral_5m_input_tokens": max(0, usage.cache_write - usage.cache_write_1h),
             "ephemeral_1h_input_tokens": usage.cache_write_1h,
         },
         "output_tokens": usage.output,
