@@ -215,11 +215,10 @@ class StreamEncoder:
 
     def _said(self, event: _Said) -> bytes:
         candidate = self._open(event.choice)
-        if candidate.held is None and isinstance(event, ToolCallDelta):
-            candidate.held = Accumulator()
-        if candidate.held is not None and not (
-            isinstance(event, StateDelta) and event.part in candidate.words
-        ):
+        late = isinstance(event, StateDelta) and event.part in candidate.words
+        if isinstance(event, ToolCallDelta) or (candidate.held is not None and not late):
+            if candidate.held is None:
+                candidate.held = Accumulator()
             candidate.held.add(event)
             return b""
         match event:
@@ -234,10 +233,8 @@ class StreamEncoder:
                 return self._part(wire, event.choice)
             case StateDelta():
                 return self._part(self._signed(event, candidate), event.choice)
-            case PartAdded():
+            case _:
                 return self._part(encode_part(event.value, same=self._reply.same), event.choice)
-            case ToolCallDelta():
-                return b""
 
     def _text(self, event: TextDelta, candidate: _OpenCandidate) -> bytes:
         candidate.grow(event.part, event.text, thought=False)

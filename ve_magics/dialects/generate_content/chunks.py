@@ -10,6 +10,7 @@ import msgspec
 from ve_magics.dialects.generate_content.candidate import CandidateReader
 from ve_magics.dialects.generate_content.usage import decode_usage
 from ve_magics.dialects.generate_content.wire import NAME
+from ve_magics.dialects.loose import decode_json
 from ve_magics.errors import DecodeError
 from ve_magics.events import Event, Passthrough, Started, TextDelta, UsageReported
 
@@ -161,9 +162,9 @@ class ChunkReader:
         usage = self._usage
         if isinstance(usage, msgspec.Raw):
             try:
-                usage = msgspec.json.decode(usage)
-            except (msgspec.DecodeError, RecursionError):
-                raise DecodeError("The counts in the reply are broken JSON.") from None
+                usage = decode_json(bytes(usage).decode())
+            except ValueError:
+                raise DecodeError("The counts in the reply are nested too deep.") from None
         counts = decode_usage(usage)
         if counts is not None:
             events.append(UsageReported(counts))

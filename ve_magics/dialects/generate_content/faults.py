@@ -6,12 +6,13 @@ limited by day won't come back by waiting, what is limited by minute will, altho
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from ve_magics.dialects.failures import duration, failure, is_html, mask, page_failure
+from ve_magics.dialects.generate_content.wire import rows
 from ve_magics.dialects.loose import decode_json
 from ve_magics.errors import RateLimitError, StatusError, VeError
 
@@ -43,32 +44,28 @@ _REASONS = {
 _TYPE = "type.googleapis.com/google.rpc."
 
 
-def _details(error: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    details = error.get("details")
-    for detail in details if isinstance(details, list) else []:
-        if isinstance(detail, Mapping):
-            yield detail
+def _inner(error: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    """Return the rows of this name in all details."""
+    return [row for detail in rows(error.get("details")) for row in rows(detail.get(name))]
 
 
 def _quota_ids(error: Mapping[str, Any]) -> list[str]:
-    rows = [row for detail in _details(error) for row in detail.get("violations") or []]
-    return [str(row["quotaId"]) for row in rows if isinstance(row, Mapping) and row.get("quotaId")]
+    return [str(row["quotaId"]) for row in _inner(error, "violations") if row.get("quotaId")]
 
 
 def _wait(error: Mapping[str, Any]) -> float | None:
-    waits = [duration(str(detail["retryDelay"])) for detail in _details(error) if detail.get("retryDelay")]
+    waits = [duration(str(detail.get("retryDelay"))) for detail in rows(error.get("details"))]
     return next((wait for wait in waits if wait is not None), None)
 
 
 def _param(error: Mapping[str, Any]) -> str | None:
-    rows = [row for detail in _details(error) for row in detail.get("fieldViolations") or []]
-    fields = [row.get("field") for row in rows if isinstance(row, Mapping)]
+    fields = [row.get("field") for row in _inner(error, "fieldViolations")]
     return next((field for field in fields if isinstance(field, str) and field), None)
 
 
 def _failure(error: Mapping[str, Any], status: int, headers: Mapping[str, str]) -> StatusError:
     quotas = _quota_ids(error)
-    reasons = [str(detail.get("reason") or "") for detail in _details(error)]
+    reasons = [str(detail.get("reason") or "") for detail in rows(error.get("details"))]
     daily = ["insufficient_quota"] if any("PerDay" in quota for quota in quotas) else []
     said = [error.get("code"), error.get("status"), error.get("type")]
     codes = (*daily, *filter(None, reasons), *(word for word in said if isinstance(word, str) and word))
@@ -131,8 +128,8 @@ def encode_fault(error: VeError) -> dict[str, Any]:
         details.append({"@type": f"{_TYPE}ErrorInfo", "reason": reason, "domain": "ve_magics"})
     field = getattr(error, "param", None) or getattr(error, "field", None)
     if field:
-        rows = [{"field": field, "description": error.message}]
-        details.append({"@type": f"{_TYPE}BadRequest", "fieldViolations": rows})
+        blamed = [{"field": field, "description": error.message}]
+        details.append({"@type": f"{_TYPE}BadRequest", "fieldViolations": blamed})
     wait = getattr(error, "retry_after", None)
     if wait is not None:
         details.append({"@type": f"{_TYPE}RetryInfo", "retryDelay": f"{wait:g}s"})

@@ -16,6 +16,14 @@ Media = Image | Audio | File
 _SOUNDS = {"audio/mpeg": "mp3", "audio/x-wav": "wav", "audio/wave": "wav"}
 """Formats whose media type is not `audio/` and their name."""
 
+_STARTS = (
+    (b"\x89PNG", "image/png"),
+    (b"\xff\xd8", "image/jpeg"),
+    (b"GIF8", "image/gif"),
+    (b"RIFF", "image/webp"),
+)
+_ENDINGS = {"png": "image/png", "gif": "image/gif", "webp": "image/webp", "heic": "image/heic"}
+
 _VIDEO_HOSTS = ("youtube.com", "www.youtube.com", "youtu.be", "m.youtube.com")
 """Sites whose films Google reads by itself."""
 
@@ -25,12 +33,20 @@ def held(uri: str) -> bool:
     return uri.startswith(("gs://", "files/")) or "/files/" in uri
 
 
-def media_of(media_type: str, data: bytes = b"", uri: str = "") -> Media:
-    """Return the part that a media type and bytes or an address make."""
+def media_of(media_type: str, data: bytes = b"", uri: str = "", *, kind: str = "") -> Media:
+    """Return the part that a media type and bytes or an address make.
+
+    Args:
+        media_type: For example `image/png`; empty where it is not known.
+        data: The file's bytes.
+        uri: The file's address or id.
+        kind: What it is where the media type doesn't say it: image, audio, video, document.
+    """
     file_id, url = (uri, "") if held(uri) else ("", uri)
-    if media_type.startswith("image/"):
+    family = media_type.partition("/")[0] or kind
+    if family == "image":
         return Image(data, media_type, url=url, file_id=file_id)
-    if media_type.startswith("audio/") and not uri:
+    if family == "audio" and not uri:
         return Audio(data, _SOUNDS.get(media_type) or media_type.removeprefix("audio/"))
     return File(data, media_type, url=url, file_id=file_id)
 
@@ -49,10 +65,14 @@ def decode_media(part: Mapping[str, Any]) -> Media | None:
 
 
 def media_type(part: Media) -> str:
-    """Return the media type of a part; empty where it is not known."""
+    """Return the media type of a part; empty where nothing tells it. A picture is taken for what it looks like."""
     if isinstance(part, Audio):
         return f"audio/{part.format or 'wav'}"
-    return part.media_type
+    if part.media_type or isinstance(part, File) or part.file_id:
+        return part.media_type
+    found = (kind for start, kind in _STARTS if part.data.startswith(start))
+    ending = urlsplit(part.url).path.rpartition(".")[2].lower()
+    return next(found, "") or _ENDINGS.get(ending, "image/jpeg")
 
 
 def encode_media(part: Media, *, name: str = "") -> dict[str, Any] | None:

@@ -22,12 +22,6 @@ class ProtoFields(Fields):
         super().__init__(value, path)
         self.rest = {camel(name): item for name, item in self.rest.items()}
 
-    def inner(self, name: str) -> ProtoFields:
-        """Take an object that must be there, to take fields from it in turn."""
-        if self.rest.get(name) is None:
-            raise self.missing(name)
-        return ProtoFields(self.rest.pop(name), self.at(name))
-
     def maybe(self, name: str) -> ProtoFields:
         """Take an object to take fields from it in turn; an empty one where there is none."""
         value = self.take(name)

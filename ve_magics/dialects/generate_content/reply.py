@@ -12,7 +12,7 @@ from ve_magics.dialects.generate_content.interactions.reader import InteractionR
 from ve_magics.dialects.loose import decode_json
 from ve_magics.dialects.sse import ServerSentEvent, SSEDecoder
 from ve_magics.errors import DecodeError, RequestError, TransportError
-from ve_magics.events import Event, TextDelta
+from ve_magics.events import Event
 
 _BOM = b"\xef\xbb\xbf"
 
@@ -21,12 +21,9 @@ class _Reader(Protocol):
     """What understands the JSON values of a reply."""
 
     begun: bool
-    plain: bool
 
     @property
     def finished(self) -> bool: ...
-
-    def words(self, text: str) -> TextDelta | None: ...
 
     def take(self, chunk: dict[str, Any], name: str, events: list[Event]) -> None: ...
 
@@ -51,6 +48,7 @@ class ReplyDecoder:
         self._array: ArrayDecoder | None = None
         self._body: bytearray | None = None
         self._reader: _Reader | None = None
+        self._chunks: ChunkReader | None = None
         self._failure: RequestError | None = None
         self._over = False
 
@@ -113,9 +111,8 @@ class ReplyDecoder:
         return events
 
     def _piece(self, text: str, name: str, events: list[Event]) -> None:
-        reader = self._reader
-        if reader is not None and reader.plain and not name:
-            event = reader.words(text)
+        if self._chunks is not None and self._chunks.plain and not name:
+            event = self._chunks.words(text)
             if event is not None:
                 events.append(event)
                 return
@@ -136,10 +133,10 @@ class ReplyDecoder:
             raise fault
         if not isinstance(value, dict):
             raise DecodeError(f"The reply holds a {type(value).__name__} where an object was due.")
-        if self._reader is None:
-            self._reader = (
-                InteractionReader(self._origin) if is_interaction(value) else ChunkReader(self._origin)
-            )
+        if self._reader is None and is_interaction(value):
+            self._reader = InteractionReader(self._origin)
+        elif self._reader is None:
+            self._reader = self._chunks = ChunkReader(self._origin)
         self._reader.take(value, name, events)
 
     def _read_rest(self, sse: SSEDecoder, events: list[Event]) -> None:

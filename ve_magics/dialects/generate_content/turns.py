@@ -153,7 +153,7 @@ class TurnReader:
         return Opaque(NAME, rest) if media is None else media
 
     def _call(self, fields: ProtoFields) -> ToolCall:
-        inner = fields.inner("functionCall")
+        inner = fields.maybe("functionCall")
         name = inner.need_text("name")
         id_ = inner.text("id") or made_id(self._ids, "", 0, len(self._ids))
         self._ids.add(id_)
@@ -169,7 +169,7 @@ class TurnReader:
         return id_ or (call[0] if call is not None else f"call_{name}")
 
     def _response(self, fields: ProtoFields) -> ToolResult:
-        inner = fields.inner("functionResponse")
+        inner = fields.maybe("functionResponse")
         name = inner.need_text("name")
         call_id = self._answered(inner.text("id"), name)
         response = inner.object("response") or {}
@@ -200,7 +200,7 @@ def _said(response: dict[str, Any]) -> tuple[str, bool]:
 
 def _media(fields: ProtoFields) -> Media | None:
     if fields.rest.get("inlineData") is not None:
-        inner = fields.inner("inlineData")
+        inner = fields.maybe("inlineData")
         kind, text = inner.need_text("mimeType"), inner.need_text("data")
         try:
             part = media_of(kind, decode_bytes("".join(text.split())))
@@ -208,7 +208,7 @@ def _media(fields: ProtoFields) -> Media | None:
             raise bad(f"{inner.at('data')} is no base64.", inner.at("data")) from None
         return _named(part, fields, "inlineData", inner)
     if fields.rest.get("fileData") is not None:
-        inner = fields.inner("fileData")
+        inner = fields.maybe("fileData")
         part = media_of(inner.text("mimeType") or "", uri=inner.need_text("fileUri"))
         return _named(part, fields, "fileData", inner)
     return None

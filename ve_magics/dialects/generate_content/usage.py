@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ve_magics.dialects.generate_content.wire import rows
 from ve_magics.messages import Usage
 
 
@@ -18,12 +19,7 @@ def count(source: Any, name: str) -> int:
 
 
 def _audio(details: Any) -> int:
-    rows = details if isinstance(details, list) else []
-    return sum(
-        count(row, "tokenCount")
-        for row in rows
-        if isinstance(row, Mapping) and row.get("modality") == "AUDIO"
-    )
+    return sum(count(row, "tokenCount") for row in rows(details) if row.get("modality") == "AUDIO")
 
 
 def decode_usage(wire: Any) -> Usage | None:
@@ -70,5 +66,5 @@ def _details(all_: int, audio: int) -> list[dict[str, Any]]:
     """Return the counts by modality, where they are not all of text."""
     if not audio:
         return []
-    rows = (("TEXT", all_ - audio), ("AUDIO", audio))
-    return [{"modality": name, "tokenCount": number} for name, number in rows if number > 0]
+    split = (("TEXT", all_ - audio), ("AUDIO", audio))
+    return [{"modality": name, "tokenCount": number} for name, number in split if number > 0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from typing import Any
 
 NAME = "generate_content"
 
@@ -13,6 +14,11 @@ STEPS = "interactions"
 SIGNATURE = "thoughtSignature"
 
 _URL_SAFE = str.maketrans("-_", "+/")
+
+
+def rows(value: Any) -> list[dict[str, Any]]:
+    """Return the objects in a list, none where it is no list."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def encode_bytes(data: bytes) -> str:

@@ -14,7 +14,7 @@ from ve_magics.dialects.generate_content.chunks import seconds_of
 from ve_magics.dialects.generate_content.faults import decode_fault
 from ve_magics.dialects.generate_content.interactions.usage import decode_usage
 from ve_magics.dialects.generate_content.media import media_of
-from ve_magics.dialects.generate_content.wire import STEPS, decode_bytes, made_id
+from ve_magics.dialects.generate_content.wire import STEPS, decode_bytes, made_id, rows
 from ve_magics.errors import RequestError, ServerError
 from ve_magics.events import (
     Event,
@@ -72,10 +72,7 @@ class InteractionReader:
 
     Attributes:
         begun: Whether an answer has begun.
-        plain: Whether `words` knows a faster way; it never does.
     """
-
-    plain = False
 
     def __init__(self, origin: str) -> None:
         self._origin = origin
@@ -92,14 +89,10 @@ class InteractionReader:
         """Whether the interaction has come to an end."""
         return self._status in FINISHES
 
-    def words(self, text: str) -> TextDelta | None:  # noqa: ARG002 - every event must be looked at
-        """Return None: there is no faster way."""
-        return None
-
     def take(self, chunk: dict[str, Any], name: str, events: list[Event]) -> None:
         """Read one JSON value: an event, or the whole interaction."""
-        event = chunk.get("event_type")
-        if event is None:
+        event = str(chunk.get("event_type") or "")
+        if not event:
             self._whole(chunk, events)
         elif event == "step.delta":
             self._delta(chunk, events)
@@ -114,7 +107,7 @@ class InteractionReader:
             self._state(inner if isinstance(inner, dict) else chunk)
             self._start(inner if isinstance(inner, dict) else chunk, events)
         elif self.begun:
-            events.append(Passthrough(STEPS, name or str(event), chunk))
+            events.append(Passthrough(STEPS, name or event, chunk))
 
     def _index(self, chunk: Mapping[str, Any]) -> int:
         index = chunk.get("index")
@@ -163,7 +156,7 @@ class InteractionReader:
             step.part = self._number()
             self._summary(step, data.get("summary"), events)
         elif step.kind == "model_output":
-            for item in _list(data.get("content")):
+            for item in rows(data.get("content")):
                 self._content(step, item, events)
         return step
 
@@ -184,7 +177,7 @@ class InteractionReader:
             step.data = {}
 
     def _summary(self, step: _Step, items: Any, events: list[Event]) -> None:
-        texts = [item["text"] for item in _list(items) if isinstance(item.get("text"), str)]
+        texts = [item["text"] for item in rows(items) if isinstance(item.get("text"), str)]
         events.extend(ReasoningDelta(text, step.part) for text in texts if text)
 
     def _content(self, step: _Step, item: Mapping[str, Any], events: list[Event]) -> None:
@@ -221,7 +214,7 @@ class InteractionReader:
         elif kind == "thought_signature":
             step.data = {**step.data, "signature": delta.get("signature")}
         elif kind == "text_annotation_delta" and step.text >= 0:
-            events.append(TextDelta("", step.text, annotations=tuple(_list(delta.get("annotations")))))
+            events.append(TextDelta("", step.text, annotations=tuple(rows(delta.get("annotations")))))
         elif kind == step.kind:
             step.data = {**step.data, **delta}
         else:
@@ -229,10 +222,9 @@ class InteractionReader:
 
     def _fault(self) -> RequestError:
         """Return the error of an interaction that failed."""
-        first = next(iter(_list(self._errors)), None)
+        first = next(iter(rows(self._errors)), None)
         if first is None:
-            steps = [_list([step.data.get("error")]) for step in self._steps.values()]
-            first = next((found[0] for found in steps if found), None)
+            first = next(iter(rows([step.data.get("error") for step in self._steps.values()])), None)
         fault = decode_fault({"error": first}) if first else None
         return fault or ServerError(
             f"The interaction ended as {self._status}.", status=200, code=self._status
@@ -257,10 +249,6 @@ class InteractionReader:
             events.append(UsageReported(usage))
 
 
-def _list(value: Any) -> list[dict[str, Any]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
 def _implied(delta: str) -> str:
     """Return the type of the step that a delta belongs to, where no start told it."""
     if delta.startswith("thought"):
@@ -269,11 +257,11 @@ def _implied(delta: str) -> str:
 
 
 def _media(item: Mapping[str, Any]) -> Part | None:
-    kind = str(item.get("mime_type") or "")
+    media_type, kind = str(item.get("mime_type") or ""), str(item["type"])
     if isinstance(item.get("data"), str):
         try:
-            return media_of(kind or f"{item['type']}/*", decode_bytes(item["data"]))
+            return media_of(media_type, decode_bytes(item["data"]), kind=kind)
         except ValueError:
             return None
     uri = item.get("uri")
-    return media_of(kind or f"{item['type']}/*", uri=uri) if isinstance(uri, str) and uri else None
+    return media_of(media_type, uri=uri, kind=kind) if isinstance(uri, str) and uri else None

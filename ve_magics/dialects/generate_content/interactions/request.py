@@ -53,6 +53,8 @@ def encode_request(request: ChatRequest, provider: Provider) -> WireRequest:
     if request.n not in (None, 1):
         raise UnsupportedError("n", STEPS)
     system, steps = StepWriter(request, provider).write()
+    if not steps:
+        raise UnsupportedError("messages", STEPS, hint="Ask something: there are no words of a user.")
     body: Wire = {"model": models.bare(request.model), "input": steps}
     if system:
         body["system_instruction"] = system

@@ -100,15 +100,11 @@ class StepWriter:
     def _own(self, state: State | None) -> bool:
         return state is not None and state.origin == self._provider.name and state.dialect == STEPS
 
-    def _item(self, part: Part, role: str) -> Wire:
+    def _item(self, part: Text | Refusal | Image | Audio | File, role: str) -> Wire:
         """Return one piece of content."""
-        match part:
-            case Text() | Refusal():
-                return {"type": "text", "text": part.text}
-            case Image() | Audio() | File():
-                return self._media(part, role)
-            case _:
-                raise _unsupported(f"{role}.{_kind(part)}")
+        if isinstance(part, (Text, Refusal)):
+            return {"type": "text", "text": part.text}
+        return self._media(part, role)
 
     def _media(self, part: Image | Audio | File, role: str) -> Wire:
         check_address(part, self._provider, _kind(part))

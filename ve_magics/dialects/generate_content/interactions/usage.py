@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from ve_magics.dialects.generate_content.usage import count
+from ve_magics.dialects.generate_content.wire import rows
 from ve_magics.messages import Usage
 
 
-def _audio(rows: Any) -> int:
-    found = [row for row in rows if isinstance(row, Mapping)] if isinstance(rows, list) else []
-    return sum(count(row, "tokens") for row in found if str(row.get("modality")).lower() == "audio")
+def _audio(split: Any) -> int:
+    return sum(count(row, "tokens") for row in rows(split) if str(row.get("modality")).lower() == "audio")
 
 
 def decode_usage(wire: Any) -> Usage | None:
