@@ -25,6 +25,9 @@ from ve_magics.messages import ChatRequest
 from ve_magics.routing import Attempt, Outcome, Route, Router, Target
 from ve_magics.routing.router import Flow
 
+_AT_ONCE = 0.05
+"""Seconds within which an attempt counts as made when the request came."""
+
 Sleep = Callable[[float], Awaitable[object]]
 
 
@@ -115,7 +118,7 @@ class Asking:
         if self._delivered and self._splice is not None:
             request = self._splice.request(request)
         deadlines = self._deadlines
-        if self._deadline is not None:
+        if self._deadline is not None and self._clock() - self._begun > _AT_ONCE:
             deadlines = replace(deadlines, total=max(0.001, self._deadline - self._clock()))
         return Trial(self._caller, attempt, request, deadlines, self._clock)
 

@@ -37,6 +37,7 @@ class Caller:
         self.transport = transport
         self.wires: dict[Target, str] = {}
         self.told: set[str] = set()
+        self._dialects: dict[str, Dialect] = {}
 
     def dialect(self, target: Target) -> Dialect:
         """Return the dialect in which a target is asked.
@@ -46,12 +47,16 @@ class Caller:
             ConfigError: Nothing here speaks its dialect.
         """
         name = self.wires.get(target) or self.config.provider(target.provider).dialect
+        known = self._dialects.get(name)
+        if known is not None:
+            return known
         if name not in DIALECTS:
             raise ConfigError(
                 f"{target.provider} speaks {name!r}, which is not understood here.",
                 hint=f"Choose another dialect under [providers.{target.provider}].",
             )
-        return get_dialect(name)
+        known = self._dialects[name] = get_dialect(name)
+        return known
 
     async def send(
         self, wire: WireRequest, provider: Provider, deadlines: Deadlines, *, key_index: int = 0

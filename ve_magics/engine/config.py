@@ -110,6 +110,7 @@ class Config:
         self._held: dict[str, Secret] = {}
         self._used: dict[str, str] = {}
         self._from_keyring: dict[str, Secret | ConfigError | None] = {}
+        self._seen: dict[str, Secret] = {}
         self._key_listeners: list[Callable[[str, int], object]] = []
 
     def _is_own(self, path: Path) -> bool:
@@ -244,9 +245,18 @@ class Config:
             found = (self._named_key(name, spec) for spec in named)
             return tuple(secret for secret in found if isinstance(secret, Secret))
         for variable in provider.key_names:
-            if value := self._environ.get(variable, "").strip():
-                return (Secret(value, variable),)
+            if secret := self._from_environment(variable):
+                return (secret,)
         return ()
+
+    def _from_environment(self, variable: str) -> Secret | None:
+        value = self._environ.get(variable)
+        if not value:
+            return None
+        known = self._seen.get(variable)
+        if known is None or known.reveal() != value:
+            known = self._seen[variable] = Secret(value.strip(), variable)
+        return known or None
 
     def _named_key(self, name: str, spec: str) -> Secret | ConfigError | None:
         if spec == "keyring":
@@ -256,8 +266,7 @@ class Config:
                 except ConfigError as error:
                     self._from_keyring[name] = error
             return self._from_keyring[name]
-        variable = spec.removeprefix("env:")
-        return Secret(self._environ.get(variable, "").strip(), variable) or None
+        return self._from_environment(spec.removeprefix("env:"))
 
     def key(self, name: str, index: int = 0) -> Secret:
         """Return the key to send to a provider.

@@ -85,7 +85,7 @@ class Trial:
             await self._open()
             while (batch := await self.receive()) is not None:
                 self.held += batch
-                if any(isinstance(event, _BEGINS) for event in batch):
+                if _begins(batch):
                     break
         except BaseException:
             await self.aclose()
@@ -181,6 +181,13 @@ class Trial:
             failure, message = _failure(error), error.message
         seconds = round(self._clock() - self._started, 3)
         return Tried(str(self.attempt.target), seconds, failure, message, self.first_token)
+
+
+def _begins(batch: list[Event]) -> bool:
+    for event in batch:
+        if isinstance(event, _BEGINS):
+            return True
+    return False
 
 
 def _failure(error: RequestError | UserError) -> str:
