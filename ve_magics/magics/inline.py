@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import html
 import re
-import unicodedata
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 from urllib.parse import quote
 
+from .emphasis import SPACE_ENTITY, mend_emphasis
+from .links import SCHEME, Link, label_of, literal, safe_url, title_of
 from .mathtext import match_formula
 
 ZWSP = "\u200b"
-SPACE_ENTITY = "&#8203;"
-"""Written after emphasis that ends in punctuation before a Chinese letter; the bare character would not help."""
 
 _SPECIAL = re.compile(r"[\\`<\[\]!$~|]|(?:https?|ftp)://|www\.", re.IGNORECASE)
 _AUTOLINK = re.compile(r"<((?:https?|ftp|mailto):[^\s<>`]{1,2000})>", re.IGNORECASE)
@@ -28,25 +27,14 @@ _DESTINATION = re.compile(
     r"\(\s*(?:<([^<>\n]*)>|((?:\\.|[^\s()\\]|\((?:\\.|[^\s()\\])*\))*))"
     r"(?:\s+(?:\"((?:\\.|[^\"\\])*)\"|'((?:\\.|[^'\\])*)'|\(((?:\\.|[^()\\])*)\)))?\s*\)"
 )
-_SCHEME = re.compile(r"[a-z][a-z0-9+.\-]*:", re.IGNORECASE)
-_SCHEMES = {"http:", "https:", "mailto:", "ftp:", "tel:"}
 _PICTURE_DATA = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/]+=*", re.IGNORECASE)
 _LOCAL_PICTURE = re.compile(r"(?:attachment:)?(?!/)[^:?#\\<>\"'|\x00-\x20]+")
 _PUNCTUATION = frozenset("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
-_MEANINGFUL = re.compile(r"[!-,:-@\[-`{-~]|(?<=www)\.", re.IGNORECASE)
 _TAGLIKE = re.compile(r"<(?=[A-Za-z/!?])")
 _LINKLIKE = re.compile(r"\](?=[(\[:])")
 _OPENERS = {"*": re.compile(r"\*"), "_": re.compile(r"(?<![^\W_])_"), "~": re.compile("~")}
 """What could begin emphasis: where code in the same paragraph holds the mark too, some reader may end it in there."""
 _TASK = re.compile(r"\[[ xX]\] ")
-_RUNS = re.compile(r"\*+|~~")
-
-
-class Link(NamedTuple):
-    """Where a reference leads."""
-
-    url: str
-    title: str
 
 
 class Rules(NamedTuple):
@@ -68,28 +56,6 @@ class Rules(NamedTuple):
 class _Piece(NamedTuple):
     kind: Literal["text", "code", "math", "raw"]
     text: str
-
-
-def label_of(text: str) -> str:
-    """Return the form in which labels of references are compared."""
-    return " ".join(text.split()).casefold()
-
-
-def safe_url(url: str) -> str | None:
-    """Return the address in plain ASCII as a link's target; None where it may not be one."""
-    plain = html.unescape(html.unescape(re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", url)))
-    plain = "".join(
-        char for char in plain if unicodedata.category(char) not in ("Cc", "Cf", "Zl", "Zp", "Cs")
-    ).strip()
-    squeezed = re.sub(r"\s+", "", plain)
-    if not squeezed or squeezed.startswith(("//", "\\")):
-        return None
-    scheme = _SCHEME.match(squeezed)
-    if scheme and scheme.group().lower() not in _SCHEMES:
-        return None
-    if not scheme and ":" in re.split(r"[/?#]", squeezed, maxsplit=1)[0]:
-        return None
-    return quote(plain, safe="!#%&+,-./:=?@_~").replace("@@", "@%40")
 
 
 def safe_inline(text: str, rules: Rules, *, cell: bool = False, breaks: bool = False) -> str:
@@ -237,11 +203,11 @@ class _Scanner:
     def _address(self, shown: str, url: str) -> None:
         target = safe_url(url)
         if target is None:
-            self._add("raw", _literal(shown))
+            self._add("raw", literal(shown))
         elif target == shown and "&" not in target:
             self._add("raw", f"<{target}>")
         else:
-            self._add("raw", f"[{_literal(shown)}]({target.replace('&', '&amp;')})")
+            self._add("raw", f"[{literal(shown)}]({target.replace('&', '&amp;')})")
 
     def _bracket(self, at: int) -> int:
         text = self.text
@@ -292,29 +258,29 @@ class _Scanner:
             return False
         inner = _Scanner(label, self.rules, cell=self.cell, breaks=False, links=False).pieces()
         shown = _join([_unlinked(piece) for piece in inner], self.rules, cell=self.cell)
-        self._add("raw", f"[{shown}]({url.replace('&', '&amp;')}{_title(link.title)})")
+        self._add("raw", f"[{shown}]({url.replace('&', '&amp;')}{title_of(link.title)})")
         return True
 
     def _picture(self, label: str, link: Link) -> bool:
         alt = re.sub(r"\s+", " ", re.sub(r"[*_`]+|\\(?=[!-/:-@\[-`{-~])", "", label)).strip()
         here = link.url.strip()
         if _PICTURE_DATA.fullmatch(here):
-            self._add("raw", f"![{_literal(alt)}]({here})")
+            self._add("raw", f"![{literal(alt)}]({here})")
             return True
         if here.startswith("attachment:") and _LOCAL_PICTURE.fullmatch(here):
-            self._add("raw", f"![{_literal(alt)}](attachment:{quote(here.removeprefix('attachment:'))})")
+            self._add("raw", f"![{literal(alt)}](attachment:{quote(here.removeprefix('attachment:'))})")
             return True
         url = safe_url(link.url)
         if url is None:
             return False
-        local = not _SCHEME.match(url) and _LOCAL_PICTURE.fullmatch(html.unescape(here))
+        local = not SCHEME.match(url) and _LOCAL_PICTURE.fullmatch(html.unescape(here))
         if local or (self.rules.remote_images and url.startswith("http")):
-            self._add("raw", f"![{_literal(alt)}]({url.replace('&', '&amp;')}{_title(link.title)})")
+            self._add("raw", f"![{literal(alt)}]({url.replace('&', '&amp;')}{title_of(link.title)})")
         elif self.links:
             name = alt or url.partition("?")[0].rstrip("/").rpartition("/")[2]
-            self._add("raw", f"[picture: {_literal(name)}]({url.replace('&', '&amp;')})")
+            self._add("raw", f"[picture: {literal(name)}]({url.replace('&', '&amp;')})")
         else:
-            self._add("raw", f"picture: {_literal(alt)}")
+            self._add("raw", f"picture: {literal(alt)}")
         return True
 
 
@@ -385,22 +351,12 @@ def _unbalanced(text: str, start: int, end: int) -> bool:
     return text[end - 1] == ")" and text.count(")", start, end) > text.count("(", start, end)
 
 
-def _literal(text: str) -> str:
-    """Write every character that means something to Markdown or HTML as an entity."""
-    return _MEANINGFUL.sub(lambda found: f"&#{ord(found.group())};", text)
-
-
-def _title(title: str) -> str:
-    plain = re.sub(r"\s+", " ", html.unescape(title)).strip()
-    return f' "{_literal(plain)}"' if plain else ""
-
-
 def _unlinked(piece: _Piece) -> _Piece:
     """Keep a link's words from ending the link: code with brackets becomes words, brackets become entities."""
     if piece.kind == "code" and (re.search(r"[\[\]]", piece.text) or piece.text.startswith("``")):
-        return _Piece("raw", _literal(piece.text))
+        return _Piece("raw", literal(piece.text))
     if piece.kind == "math" and re.search(r"[\[\]]", piece.text):
-        return _Piece("raw", _literal(piece.text))
+        return _Piece("raw", literal(piece.text))
     if piece.kind == "raw" and not piece.text.startswith("!["):
         return _Piece("raw", piece.text.replace("[", "&#91;").replace("]", "&#93;"))
     return piece
@@ -431,7 +387,7 @@ def _join(pieces: list[_Piece], rules: Rules, *, cell: bool) -> str:
                 text = text.replace("|", "&#124;")
             mask.append(_mask(text))
         out.append(text)
-    return _mend_emphasis("".join(out), "".join(mask))
+    return mend_emphasis("".join(out), "".join(mask))
 
 
 def _disarm(code: str, *, always: bool) -> str:
@@ -448,44 +404,3 @@ def _disarm(code: str, *, always: bool) -> str:
 def _mask(text: str) -> str:
     """Return as many characters as the text has, with the punctuation at its ends but no marks of emphasis."""
     return re.sub(r"[*~]", "x", text)
-
-
-def _is_punctuation(char: str) -> bool:
-    return unicodedata.category(char)[0] in "PS"
-
-
-def _is_letter(char: str) -> bool:
-    return ord(char) > 0x7F and not _is_punctuation(char) and not char.isspace()
-
-
-def _mend_emphasis(text: str, mask: str) -> str:
-    """Let emphasis begin and end beside Chinese letters, where Markdown's rules for spaced scripts forbid it."""
-    runs = [(found.start(), found.group()) for found in _RUNS.finditer(mask)]
-    inserts: list[int] = []
-    for kind in dict.fromkeys(run for _, run in runs):
-        if len(kind) > 3:
-            continue
-        opened: int | None = None
-        for at, run in runs:
-            if run != kind:
-                continue
-            before = mask[at - 1] if at else " "
-            after = mask[at + len(run)] if at + len(run) < len(mask) else " "
-            if opened is None:
-                opened = at if not after.isspace() else None
-                continue
-            if before.isspace():
-                opened = at if not after.isspace() else None
-                continue
-            first = mask[opened + len(kind)]
-            if _is_punctuation(first) and opened and _is_letter(mask[opened - 1]):
-                inserts.append(opened)
-            if _is_punctuation(before) and _is_letter(after):
-                inserts.append(at + len(run))
-            opened = None
-    out: list[str] = []
-    last = 0
-    for at in sorted(inserts):
-        out += [text[last:at], SPACE_ENTITY]
-        last = at
-    return "".join(out) + text[last:]

@@ -12,7 +12,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from .inline import Link, Rules, label_of, safe_inline, safe_url
+from .inline import Rules, safe_inline
+from .links import Link, label_of, safe_url
 from .mathtext import match_formula_block, reaches_out
 
 _MAX_DEPTH = 8
