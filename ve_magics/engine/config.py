@@ -29,6 +29,7 @@ from ve_magics.engine.config_file import (
 )
 from ve_magics.engine.keys import Redactor, Secret, keyring_key
 from ve_magics.engine.prices import Prices
+from ve_magics.engine.serving import Serving
 from ve_magics.errors import ConfigError, MissingKeyError, UnknownModelError
 from ve_magics.providers import PROVIDERS, Provider
 from ve_magics.routing import Route, Target
@@ -59,6 +60,7 @@ class Config:
         environ: The environment to read; the process's own where None.
         directory: Where the notebook lies; its `ve_magics.toml` is read with little trust.
         keyring: Returns a provider's key from the system keyring, None where it holds none.
+        file: The user's own file; the one that `VE_CONFIG` names, or the usual one, where None.
 
     Raises:
         ConfigError: A file can't be used.
@@ -70,19 +72,19 @@ class Config:
         environ: Mapping[str, str] | None = None,
         directory: Path | None = None,
         keyring: Callable[[str], Secret | None] = keyring_key,
+        file: Path | None = None,
     ) -> None:
         self._environ = os.environ if environ is None else environ
         self._keyring = keyring
-        self.path = config_path(self._environ)
+        self.path = config_path(self._environ) if file is None else file
         self.read_from: list[Path] = []
         own = ConfigFile()
         if self.path.is_file():
             own = read_file(self.path, trusted=True)
             self.read_from.append(self.path)
-        elif self._environ.get("VE_CONFIG"):
-            raise ConfigError(
-                f"VE_CONFIG names {self.path}, which is not a file.", hint="Unset VE_CONFIG or mend it."
-            )
+        elif file is not None or self._environ.get("VE_CONFIG"):
+            where = "VE_CONFIG" if file is None else "--config"
+            raise ConfigError(f"{where} names {self.path}, which is not a file.", hint=f"Mend {where}.")
         beside = ConfigFile()
         came_along = None if directory is None else directory / BESIDE
         if came_along is not None and came_along.is_file() and not self._is_own(came_along):
@@ -97,6 +99,7 @@ class Config:
         free = {name for name, provider in self.providers.items() if provider.simulated or provider.local}
         self.prices = Prices(own.prices, free=free)
         self.budget = own.budget
+        self._server = own.server
         self.deadlines = msgspec.structs.replace(
             own.deadlines,
             **{name: value for name, value in msgspec.structs.asdict(beside.deadlines).items() if value},
@@ -121,6 +124,11 @@ class Config:
     def concurrency(self) -> dict[str, int]:
         """How many requests at once a provider may get, by provider, where the user set a limit."""
         return {name: row.concurrency for name, row in self._rows.items() if row.concurrency is not None}
+
+    @property
+    def serving(self) -> Serving:
+        """Who may ask the server; raises `ConfigError` where a key isn't set."""
+        return Serving(self._server, self._environ)
 
     @property
     def redactor(self) -> Redactor:

@@ -14,6 +14,7 @@ import msgspec
 import platformdirs
 
 from ve_magics import catalog
+from ve_magics.engine.serving import ServerRow
 from ve_magics.errors import ConfigError
 from ve_magics.providers import PROVIDERS, Provider, Quirks
 from ve_magics.routing import Policy
@@ -27,8 +28,8 @@ WIRES = ("chat_completions", "responses", "messages", "generate_content")
 LARGEST = 1024 * 1024
 """Most bytes of a configuration file."""
 
-_SECTIONS = {"defaults", "providers", "aliases", "routes", "prices", "budget", "deadlines"}
-_TRUSTED_ONLY = {"providers", "prices", "budget"}
+_SECTIONS = {"defaults", "providers", "aliases", "routes", "prices", "budget", "deadlines", "server"}
+_TRUSTED_ONLY = {"providers", "prices", "budget", "server"}
 _KEYS_ELSEWHERE = {
     "headers": {"authorization", "x-api-key", "x-goog-api-key", "api-key", "proxy-authorization", "cookie"},
     "query": {"key", "api_key", "api-key", "apikey", "access_token", "token"},
@@ -108,6 +109,7 @@ class ConfigFile(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     prices: dict[str, catalog.Price] = {}
     budget: BudgetRow = msgspec.field(default_factory=BudgetRow)
     deadlines: DeadlinesRow = msgspec.field(default_factory=DeadlinesRow)
+    server: ServerRow = msgspec.field(default_factory=ServerRow)
 
 
 def home(environ: Mapping[str, str] | None = None) -> Path:

@@ -21,6 +21,7 @@ def listen(
     name: str,
     what: str,
     grace: int = GRACE,
+    note: str = "",
     out: TextIO | None = None,
     ready: Callable[[str], None] | None = None,
 ) -> None:
@@ -33,6 +34,7 @@ def listen(
         name: What stands before the URL in that line.
         what: What to say needs the extra, where uvicorn isn't installed.
         grace: Seconds that running replies get to finish after the first signal.
+        note: What stands after the URL in the line.
         out: Where the line goes; standard output where None.
         ready: Called with the URL as well.
 
@@ -52,7 +54,7 @@ def listen(
     class Announcing(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets=sockets)
-            print(f"{name} {url}", file=out or sys.stdout, flush=True)
+            print(f"{name} {url}{note}", file=out or sys.stdout, flush=True)
             if ready is not None:
                 ready(url)
 
