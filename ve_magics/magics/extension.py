@@ -130,12 +130,20 @@ class VeMagics(Magics):
             magic(self.notebook, *arguments)
         except VeError as error:
             raise CellError(error) from None
+        except KeyboardInterrupt as interrupt:
+            interrupt._render_traceback_ = _stopped  # type: ignore[attr-defined]  # what IPython asks for
+            raise
 
     def unload(self) -> None:
         """Close what is open."""
         if self._notebook is not None:
             self._notebook.close()
             self._notebook.portal.close()
+
+
+def _stopped() -> list[str]:
+    """Return what IPython shows for an interrupt instead of a traceback through us."""
+    return ["KeyboardInterrupt: the cell was stopped."]
 
 
 def keep_empty_cells(lines: list[str]) -> list[str]:
@@ -147,6 +155,9 @@ def keep_empty_cells(lines: list[str]) -> list[str]:
     if lines and _OURS.match(lines[0]) and not "".join(lines[1:]):
         return [lines[0].rstrip("\n") + "\n", "\n"]
     return lines
+
+
+keep_empty_cells.has_side_effects = True  # type: ignore[attr-defined]  # a terminal then doesn't take the line for a whole cell
 
 
 def load(shell: Any, notebook: Notebook | None = None) -> None:
