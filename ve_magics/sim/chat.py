@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 
 import msgspec
@@ -22,6 +23,8 @@ from ve_magics.sim.settings import Settings
 from ve_magics.sim.turn import Turn, prompt_tokens
 
 MOST_ANSWERS = 8
+LONG = 1500
+"""Tokens of a prompt above which thinking about it would hold up the loop."""
 
 
 class ChatDesk:
@@ -78,7 +81,11 @@ class ChatDesk:
         self._counters.chats += 1
         cached = self._prefixes.read(read)
         started = Started(identity(question), models.shown(name), int(settings.now()), dialect.name)
-        replies = replies_of(question, fault, thinking=name == "thinker")
+        thinking = name == "thinker"
+        if len(read) > LONG:
+            replies = await asyncio.to_thread(replies_of, question, fault, thinking=thinking)
+        else:
+            replies = replies_of(question, fault, thinking=thinking)
         turn = Turn(question, replies, started, read=len(read), cached=cached)
         encoder = dialect.encoder(question, options={"id": started.id, "created": started.created})
         delivery = Delivery(settings, out, encoder, stream=question.stream, fault=fault)

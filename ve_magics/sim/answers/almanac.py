@@ -120,8 +120,8 @@ FACTS: tuple[tuple[str, str, str], ...] = (
 """What is asked, and the answer in English and Chinese."""
 
 _CAPITAL = re.compile(
-    r"\bcapital (?:city )?of ([A-Za-z ]+?)(?=[?.!,\n]|\b(?:and|in|please|only|reply)\b|$)"
-    r"|\b([A-Za-z ]+?)'s capital",
+    r"\bcapital (?:city )?of ([A-Za-z ]{2,40}?)(?=[?.!,\n]|\b(?:and|in|please|only|reply)\b|$)"
+    r"|\b([A-Za-z]{2,20}(?: [A-Za-z]{2,20}){0,2})'s capital",
     re.IGNORECASE,
 )
 _COUNTRY = re.compile(r"\bwhich country\b.{0,20}?\b([A-Z][a-z]+)\b")

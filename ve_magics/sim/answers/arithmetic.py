@@ -36,8 +36,10 @@ _WORDS = (
 _SUM = re.compile(r"(?:sqrt|[\d.()+\-*/% ])+")
 _OPERATED = re.compile(r"\d\s*(?:\*\*|//|[-+*/%])|sqrt\(")
 _AROUND = re.compile(
-    r"\b(?:what(?:'s| is| does)?|how much|calculate|compute|evaluate|work out|solve|please|the|result|value|of|equals?"
-    r"|equal to|is|answer|only|number|just|with|and|give|me|tell|can|you|use|tool|calculator|reply|step|by|sum|product"
+    r"\b(?:what(?:'s| is| does)?|how much|calculate|compute|evaluate|work out|solve|please|the|result"
+    r"|value|of|equals?"
+    r"|equal to|is|answer|only|number|just|with|and|give|me|tell|can|you|use|tool|calculator|reply"
+    r"|step|by|sum|product"
     r"|in one sentence)\b|请|计算|算一下|算|多少|等于|是|结果|的|一下|帮我|只|回答|数字|得|用|一句话|告诉我|问",
     re.IGNORECASE,
 )
@@ -48,17 +50,22 @@ _BINARY: dict[type[ast.operator], Callable[[Any, Any], Number]] = {
     ast.Mod: operator.mod,
     ast.FloorDiv: operator.floordiv,
 }
+LONGEST = 300
+"""Most characters of a question that is a sum."""
+
 LARGEST_POWER = 512
 LARGEST_DIGITS = 60
 LARGEST = 10.0**LARGEST_DIGITS
 
 
 def expression(text: str) -> str:
-    """Return the sum that a text holds, as Python writes it; empty where it holds none."""
+    """Return the sum that a text holds, as Python writes it; empty where it holds none or is too long."""
+    if len(text) > 20 * LONGEST:
+        return ""
     for pattern, sign in _WORDS:
         text = re.sub(pattern, sign, text, flags=re.IGNORECASE)
     found = [piece.strip(" .") for piece in _SUM.findall(text) if _OPERATED.search(piece)]
-    return max(found, key=len, default="")
+    return max((piece for piece in found if len(piece) <= LONGEST), key=len, default="")
 
 
 def value(sum_: str) -> Number | None:
@@ -122,6 +129,8 @@ def shown(number: Number) -> str:
 
 def answer(question: Question) -> str | None:
     """Return the answer to a question that asks for a sum and little else; None for any other."""
+    if len(question.text) > LONGEST:
+        return None
     sum_ = expression(question.text)
     if not sum_:
         return None

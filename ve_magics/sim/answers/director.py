@@ -12,7 +12,8 @@ _DOING = re.compile(
 )
 _REQUEST = re.compile(
     r"^\s*(?:(?:please )?(?:write|make|create|generate|expand|turn|describe|film|give me|plan)\b[^:：\n]{0,60}?"
-    r"(?:\bof\b|\babout\b|\bfor\b|[:：])|请?(?:为|把)?[^：\n]{0,12}?(?:视频|短片|镜头|片段|提示词)[^：\n]{0,8}?[：:]|prompt:)\s*",
+    r"(?:\bof\b|\babout\b|\bfor\b|[:：])|请?(?:为|把)?[^：\n]{0,12}?(?:视频|短片|镜头|片段"
+    r"|提示词)[^：\n]{0,8}?[：:]|prompt:)\s*",
     re.IGNORECASE,
 )
 _PLACE_ZH = re.compile(r"在([^，。,.]{1,12}?)(里|中|上|下|旁|边|前)")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from ve_magics.sim.answers.prose import listed
 
-_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}")
 _URL = re.compile(r"https?://[^\s<>\"'）)，。]+")
 _DATE = re.compile(r"\b(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})\b|(\d{4})年(\d{1,2})月(\d{1,2})日")
 _MONTHS = listed("january february march april may june july august september october november december")
@@ -19,13 +19,14 @@ _LONG_DATE = re.compile(
 )
 _TIME = re.compile(r"\b([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?\b")
 _PHONE = re.compile(r"(?<![\w.])\+?\d[\d ()-]{6,16}\d(?![\w.])")
-_NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:,\d{3})*(?:\.\d+)?(?![\w]*@)(?![\d.]*\d)")
+_NUMBER = re.compile(r"(?<![\w.])[-+]?\d{1,18}(?:,\d{3}){0,5}(?:\.\d{1,18})?(?!\w{0,40}@)(?![\d.]{0,3}\d)")
 _NAME = re.compile(r"\b[A-Z][a-z'’-]+(?: (?:(?:van|von|de|der|da|di|la|le|bin|al) )?[A-Z][a-z'’-]+){0,3}")
 _QUOTED = re.compile(
     r"\"([^\"\n]{1,200})\"|“([^”\n]{1,200})”|「([^」\n]{1,200})」|《([^》\n]{1,80})》|`([^`\n]{1,200})`"
 )
 _NAME_ZH = re.compile(
-    r"(?:我叫|名叫|叫做|姓名[是：:]|名字[是叫：:]|联系人[是：:]|我是)\s*([\u4e00-\u9fff]{2,4}?)(?=[，。,.、；;\s]|今年|来自|住|\d|$)"
+    r"(?:我叫|名叫|叫做|姓名[是：:]|名字[是叫：:]|联系人[是：:]"
+    r"|我是)\s*([\u4e00-\u9fff]{2,4}?)(?=[，。,.、；;\s]|今年|来自|住|\d|$)"
 )
 _SURNAMES = (
     "王李张刘陈杨黄赵周吴徐孙马朱胡郭何高林罗郑梁谢宋唐许邓冯韩曹曾彭肖蔡潘田董袁于余"

@@ -11,8 +11,8 @@ _QUOTED = re.compile(
     r"[\"'`“]([A-Za-z_][\w-]{0,30}|[\u4e00-\u9fff]{1,8})[\"'`”](?=\s*[:：,，、)\]}]|\s+(?:and|or)\b|\s*和|\s*$|\s*\.)"
 )
 _LISTED = re.compile(
-    r"\b(?:keys?|fields?|properties|attributes"
-    r"|with)\b:?\s+(?:the\s+)?((?:[a-z_][\w]*(?:\s*,\s*(?:and\s+)?|\s+and\s+))*[a-z_][\w]*)"
+    r"\b(?:keys?|fields?|properties|attributes)\b:?\s+(?:the\s+)?((?:[a-z_][\w]*(?:\s*,\s*(?:and\s+)?"
+    r"|\s+and\s+))*[a-z_][\w]*)"
     r"|(?:字段|键|包含|属性)[：:为是]?\s*((?:[\w\u4e00-\u9fff]{1,12}[、，,和])*[\w\u4e00-\u9fff]{1,12})",
     re.IGNORECASE,
 )

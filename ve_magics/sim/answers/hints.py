@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from ve_magics.sim.answers import arithmetic, director, feelings
@@ -15,9 +16,10 @@ T = TypeVar("T")
 
 _SYNONYMS = {
     "name": "name person author customer user owner sender recipient contact who attendee participant speaker "
-    "assignee employee student 姓名 名字 人名 联系人 作者",
+    "assignee employee student people member guest 姓名 名字 人名 联系人 作者",
     "place": "city place location town destination origin capital address where 城市 地点 地址 目的地",
     "email": "email mail e-mail 邮箱 邮件",
+    "target": "to from cc 收件人 发件人",
     "phone": "phone tel telephone mobile 电话 手机",
     "url": "url link uri website homepage 网址 链接",
     "date": "date day birthday deadline due when start end birth 日期 时间 生日 截止",
@@ -127,6 +129,13 @@ class Hints:
         self._taken[kind] += 1
         return value
 
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """Suggest within this block without touching what is suggested after it: lists side by side begin alike."""
+        taken = self._taken.copy()
+        yield
+        self._taken = taken
+
     def labelled(self, name: str) -> str:
         """Return the value that the text itself gives under this name, as in `price: 12`; empty where it gives none."""
         label = r"[\s_-]?".join(map(re.escape, split_name(name)))
@@ -154,7 +163,8 @@ class Hints:
             return self._next(format_, pool) or _FORMATS[format_]
         if self._film and (part := director.field_of(name)):
             return director.direct(facts.text, part, chinese=self._chinese)
-        if told := self.labelled(name):
+        named = self._pools().get(meaning, ())
+        if (told := self.labelled(name)) and (not named or any(value in told for value in named)):
             return told
         return (
             self._by_meaning(meaning, name)
@@ -162,16 +172,27 @@ class Hints:
             or self.words(name)
         )
 
-    def _by_meaning(self, meaning: str, name: str) -> str:
-        facts = self._facts
-        pools: dict[str, Sequence[str]] = {
-            "name": facts.names, "place": facts.places, "email": facts.emails, "phone": facts.phones,
-            "url": facts.urls, "date": facts.dates, "time": facts.times,
-            "color": [c for c in _COLOURS if c in facts.text.lower()],
-            "country": [c for c in _COUNTRIES if c in facts.text] or [HOMES[p] for p in facts.places if p in HOMES],
-            "language": [c for c in _LANGUAGES if c.lower() in facts.text.lower()],
+    def _pools(self) -> dict[str, Sequence[str]]:
+        """Return what the text names, by what it means."""
+        facts, lowered = self._facts, self._facts.text.lower()
+        homes = [HOMES[place] for place in facts.places if place in HOMES]
+        return {
+            "name": facts.names,
+            "place": facts.places,
+            "email": facts.emails,
+            "target": facts.emails or facts.places or facts.names,
+            "phone": facts.phones,
+            "url": facts.urls,
+            "date": facts.dates,
+            "time": facts.times,
+            "color": [colour for colour in _COLOURS if colour in lowered],
+            "country": [country for country in _COUNTRIES if country in facts.text] or homes,
+            "language": [language for language in _LANGUAGES if language.lower() in lowered],
             "keyword": self._terms,
-        }  # fmt: skip
+        }
+
+    def _by_meaning(self, meaning: str, name: str) -> str:
+        facts, pools = self._facts, self._pools()
         if meaning in pools:
             found = self._next(meaning, pools[meaning])
             if found is None and meaning == "name" and not split_name(name)[:-1]:
@@ -232,7 +253,7 @@ class Hints:
         near = told or self._beside(name)
         last = (split_name(name) or [""])[-1]
         if near is None and last in ("age", "年龄", "岁"):
-            near = re.search(r"\d+(?=[ -]?(?:years?|岁))", self._facts.text)
+            near = re.search(r"(?<!\d)\d{1,3}(?=[ -]?(?:years?|岁))", self._facts.text)
         if near is not None and low <= float(near[0]) <= high and not (whole and float(near[0]) % 1):
             if float(near[0]) in self._facts.numbers:
                 self._taken[f"n{float(near[0])}"] += 1
@@ -250,11 +271,15 @@ class Hints:
         for word in reversed(split_name(name)):
             root = re.escape(stem(word))
             if found := re.search(
-                rf"\d+(?:\.\d+)?(?=\s*[\w%]{{0,4}}\s+{root})", self._facts.text, re.IGNORECASE
+                rf"(?<!\d)\d{{1,18}}(?:\.\d{{1,18}})?(?=\s{{0,3}}[\w%]{{0,4}}\s{{1,3}}{root})",
+                self._facts.text,
+                re.IGNORECASE,
             ):
                 return found
             if found := re.search(
-                rf"{root}\w{{0,3}}\D{{0,3}}?(?P<n>\d+(?:\.\d+)?)", self._facts.text, re.IGNORECASE
+                rf"{root}\w{{0,3}}\D{{0,3}}?(?P<n>\d{{1,18}}(?:\.\d{{1,18}})?)",
+                self._facts.text,
+                re.IGNORECASE,
             ):
                 return re.search(r"\d+(?:\.\d+)?", found["n"])
         return None
@@ -311,9 +336,8 @@ class Hints:
     def how_many(self, name: str) -> int:
         """Return how many items a list of this name should have."""
         facts = self._facts
-        pools: dict[str, Sequence[Any]] = {"name": facts.names, "place": facts.places, "email": facts.emails,
-                 "phone": facts.phones, "url": facts.urls, "date": facts.dates}  # fmt: skip
-        if pool := pools.get(meaning_of(name)):
+        meaning = meaning_of(name)
+        if meaning != "keyword" and (pool := self._pools().get(meaning)):
             return len(pool)
         if found := _ASKED.search(facts.text):
             count = _COUNTS_ZH.get(found[2] or "") or _COUNTS.get(found[1] or "") or int(found[1] or 3)

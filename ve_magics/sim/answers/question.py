@@ -55,6 +55,10 @@ _BARE = re.compile(
 )
 
 
+LONGEST = 60_000
+"""Most characters of a message that the rules look at."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
     """The form that an answer is wanted in; None or False where nothing was said."""
@@ -141,7 +145,7 @@ class Question:
         system = "\n".join(m.text for m in request.messages if m.role in ("system", "developer"))
         asked = [m for m in request.messages if m.role == "user" and _speaks(m)]
         last = asked[-1] if asked else Message("user")
-        text = "\n".join(part.text for part in last.parts if isinstance(part, Text)).strip()
+        text = shortened("\n".join(part.text for part in last.parts if isinstance(part, Text)).strip())
         images = tuple(part for part in last.parts if isinstance(part, Image))
         digest = hashlib.blake2b(msgspec.json.encode(request.messages), digest_size=6).digest()
         return cls(
@@ -163,6 +167,13 @@ class Question:
     def say(self, english: str, chinese: str) -> str:
         """Return the wording in the language that is wanted."""
         return chinese if self.chinese else english
+
+
+def shortened(text: str) -> str:
+    """Return a text of which a simulated model reads the beginning and the end, where it is very long."""
+    if len(text) <= LONGEST:
+        return text
+    return f"{text[: LONGEST * 3 // 4]}\n…\n{text[-LONGEST // 4 :]}"
 
 
 def _speaks(message: Message) -> bool:

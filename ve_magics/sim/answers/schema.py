@@ -139,16 +139,16 @@ class Filler:
             if isinstance(options := inner.get("enum"), Sequence):
                 items += self._hints.choices(options, name, max(0, wanted - len(items)), least)
                 return items
-        singular = name.removesuffix("s")
         unique = bool(schema.get("uniqueItems"))
-        for attempt in range(wanted * 3 + 3):
-            if len(items) >= wanted:
-                break
-            item = self._value(inner, singular, depth + 1)
-            if unique and item in items:
-                item = _another(item, attempt)
-            if not unique or item not in items:
-                items.append(item)
+        with self._hints.apart():
+            for attempt in range(wanted * 3 + 3):
+                if len(items) >= wanted:
+                    break
+                item = self._value(inner, name.removesuffix("s"), depth + 1)
+                if unique and item in items:
+                    item = _another(item, attempt)
+                if not unique or item not in items:
+                    items.append(item)
         return items
 
     def _number(self, schema: Schema, name: str, *, whole: bool) -> float:

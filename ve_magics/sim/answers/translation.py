@@ -62,6 +62,7 @@ _TARGET = re.compile(
     re.IGNORECASE,
 )
 _QUOTED = re.compile(r"[\"“'‘「『]([^\"”’」』]+)[\"”'’」』]")
+_TAKEN = re.compile(r"把[：:]?\s*([^\n]{1,200}?)\s*(?:翻译|译)(?:成|为)")
 _LEAD = re.compile(
     r"^.*?(?:translat(?:e|ion)(?: of)?(?: (?:this|the following|it|the) ?(?:sentence|text|phrase"
     r"|word)?s?)?|say|翻译(?:成|为|一下)?|译(?:成|为))"
@@ -93,6 +94,8 @@ def answer(question: Question) -> str | None:
 def _body(text: str) -> str:
     if quoted := _QUOTED.search(text):
         return quoted[1].strip()
+    if taken := _TAKEN.search(text):
+        return taken[1].strip()
     body = _LEAD.sub("", text, count=1) if _ASKED.search(text) else text
     body = re.sub(
         r"\s*\b(?:to|into|in) (?:simplified )?(?:chinese|mandarin|english|french|spanish|german"

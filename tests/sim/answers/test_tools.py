@@ -1,0 +1,155 @@
+"""Tools: which are called, with what, and what is made of their results."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from ve_magics.messages import (
+    ChatRequest,
+    Message,
+    OutputFormat,
+    Text,
+    Tool,
+    ToolCall,
+    ToolChoice,
+    ToolResult,
+    user,
+)
+from ve_magics.sim.answers.engine import reply
+
+
+def fields(required: tuple[str, ...] = (), **kinds: str) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": {n: {"type": k} for n, k in kinds.items()},
+        "required": list(required or kinds),
+    }
+
+
+WEATHER = Tool(
+    "get_weather",
+    "Get the current weather for a city",
+    {
+        "type": "object",
+        "properties": {
+            "city": {"type": "string"},
+            "unit": {"type": "string", "enum": ["celsius", "fahrenheit"]},
+        },
+        "required": ["city"],
+    },
+)
+ADD = Tool("add", "Add two numbers", fields(a="number", b="number"))
+SEARCH = Tool("search_docs", "Search the documentation", fields(query="string"))
+CALCULATOR = Tool("calculator", "Evaluate an arithmetic expression", fields(expression="string"))
+EMAIL = Tool("send_email", "Send an email", fields(to="string", subject="string", body="string"))
+CUSTOM = Tool("run_python", "Run Python code to calculate", custom=True)
+
+
+def calls(text: str, *tools: Tool, **options: Any) -> list[tuple[str, Any]]:
+    """Return the calls that a question makes: names and arguments."""
+    answer = reply(ChatRequest(model="tutor", messages=(user(text),), tools=tools, **options))
+    made = [part for part in answer.parts if isinstance(part, ToolCall)]
+    assert (answer.finish == "tool_calls") == bool(made)
+    return [(call.name, call.arguments if call.custom else json.loads(call.arguments)) for call in made]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "What is the weather in Paris and Beijing?",
+            [("get_weather", {"city": "Paris"}), ("get_weather", {"city": "Beijing"})],
+        ),
+        ("Weather in Oslo in fahrenheit, please", [("get_weather", {"city": "Oslo", "unit": "fahrenheit"})]),
+        ("北京今天天气怎么样？", [("get_weather", {"city": "北京"})]),
+        ("What is 3 + 4?", [("add", {"a": 3, "b": 4})]),
+        ("Search the docs for streaming", [("search_docs", {"query": "streaming"})]),
+        (
+            "What's the weather in Oslo, and add 17 and 25",
+            [("get_weather", {"city": "Oslo"}), ("add", {"a": 17, "b": 25})],
+        ),
+        ("hello", []),
+        ("Write a haiku about rain-free Sundays", []),
+    ],
+)
+def test_tools_are_called_where_they_fit(text: str, expected: list[tuple[str, Any]]) -> None:
+    """The tool is chosen by its words, its arguments come from the question, several objects make several calls."""
+    assert calls(text, WEATHER, ADD, SEARCH) == expected
+
+
+def test_other_kinds_of_arguments() -> None:
+    """Expressions, free text and addresses are filled too."""
+    assert calls("Calculate 12 * (3 + 4)", CALCULATOR) == [("calculator", {"expression": "12 * (3 + 4)"})]
+    assert calls("Calculate 2^8 with Python", CUSTOM) == [("run_python", "2**8")]
+    [(name, arguments)] = calls("Send an email to bob@example.org about the meeting", EMAIL)
+    assert (name, "bob@example.org" in arguments.values()) == ("send_email", True)
+    assert calls("What time is it?", Tool("get_time", "Get the current time")) == [("get_time", {})]
+
+
+def test_a_choice_of_tools_is_obeyed() -> None:
+    """none calls nothing, required calls something, a name calls that one, one at a time means one."""
+    weather = "What is the weather in Paris and Rome?"
+    assert calls(weather, WEATHER, tool_choice=ToolChoice("none")) == []
+    assert [name for name, _ in calls("hello", WEATHER, ADD, tool_choice=ToolChoice("required"))]
+    assert [n for n, _ in calls(weather, WEATHER, ADD, tool_choice=ToolChoice("required", ("add",)))] == [
+        "add"
+    ]
+    assert calls(weather, WEATHER, ADD, tool_choice=ToolChoice("auto", ("add",))) == []
+    assert calls(weather, WEATHER, parallel_tool_calls=False) == [("get_weather", {"city": "Paris"})]
+
+
+def turn(text: str, results: dict[str, str], *, error: bool = False, **options: Any) -> Any:
+    """Return the answer after each call was given a result."""
+    first = reply(ChatRequest(model="tutor", messages=(user(text),), tools=(WEATHER, ADD), **options))
+    made = tuple(part for part in first.parts if isinstance(part, ToolCall))
+    told = tuple(
+        ToolResult(
+            call.id,
+            (Text(next(words for key, words in results.items() if key in call.arguments)),),
+            is_error=error,
+        )
+        for call in made
+    )
+    messages = (user(text), Message("assistant", made), Message("tool", told))
+    return reply(ChatRequest(model="tutor", messages=messages, tools=(WEATHER, ADD), **options))
+
+
+def test_results_become_the_answer() -> None:
+    """JSON and plain results are told beside what was asked; no call is made twice."""
+    answer = turn(
+        "Weather in Paris and Beijing?",
+        {"Paris": '{"temp_c": 18, "sky": ["clear", "blue"]}', "Beijing": "sunny"},
+    )
+    assert answer.finish == "stop"
+    assert answer.parts[0].text == "- **Paris**: temp c 18, sky clear; blue\n- **Beijing**: sunny"
+
+
+def test_failures_of_tools_are_told() -> None:
+    """An error is called one, whether it is marked or only says so."""
+    assert "failed" in turn("Weather in Paris?", {"Paris": "no such city"}, error=True).parts[0].text
+    assert "failed" in turn("Weather in Paris?", {"Paris": "Error: timeout"}).parts[0].text
+
+
+def test_calls_one_at_a_time_go_on() -> None:
+    """After the first result comes the second call, then the answer."""
+    answer = turn("Weather in Paris and Rome?", {"Paris": "sunny"}, parallel_tool_calls=False)
+    assert [part.arguments for part in answer.parts] == ['{"city":"Rome"}']
+
+
+def test_results_fill_a_schema() -> None:
+    """Where a form is asked for, results are put into it."""
+    schema = {"type": "object", "properties": {"city": {"type": "string"}, "temperature": {"type": "number"}}}
+    output = OutputFormat("json_schema", schema)
+    answer = turn("Weather in Paris?", {"Paris": '{"temperature": 18}'}, output=output)
+    assert json.loads(answer.parts[0].text) == {"city": "Paris", "temperature": 18}
+
+
+def test_results_without_a_call_are_told_too() -> None:
+    """A result whose call isn't there is told by its name."""
+    messages = (user("and?"), Message("tool", (ToolResult("x", (Text("42"),), "answer"),)))
+    parts = reply(ChatRequest(model="tutor", messages=messages)).parts
+    assert isinstance(parts[0], Text)
+    assert parts[0].text == "`answer` says: 42"
