@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -56,11 +57,14 @@ class Paper:
         self._clearing = True
         self.log.append("clear")
 
-    def final(self, data: Mapping[str, str], metadata: Mapping[str, Any]) -> None:
+    def final(self, data: Mapping[str, str], metadata: Mapping[str, Any], *, display_id: str = "") -> None:
         if self._clearing:
             self.outputs, self._clearing = {}, False
+        if display_id:
+            assert list(self.outputs) == [display_id]
+            self.outputs = {}
         self.remaining.append((data, metadata))
-        self.log.append("final")
+        self.log.append("final in place" if display_id else "final")
 
     @property
     def visible(self) -> str:
@@ -82,18 +86,12 @@ def play(
 ) -> tuple[Paper, AnswerDisplay, Accumulator, float]:
     """Show events on paper as the portal does: a step of 50 ms, then the clock."""
     paper = Paper()
-    display, accumulator, now, count = (
-        AnswerDisplay(None, streaming=streaming, screen=paper),
-        Accumulator(),
-        0.0,
-        0,
-    )
+    display, accumulator, now = AnswerDisplay(None, streaming=streaming, screen=paper), Accumulator(), 0.0
     display.start()
     display.tick(now)
-    for event in events:
+    for count, event in enumerate(events, 1):
         accumulator.add(event)
         display.add(event)
-        count += 1
         while count > now * per_second:
             now += 0.05
             display.tick(now)
@@ -135,7 +133,7 @@ def test_a_long_block_costs_no_more() -> None:
 
 def test_the_answer_is_seen_to_grow() -> None:
     """What is visible follows what has come, within a moment, and finished outputs never change again."""
-    text = PARAGRAPH * 30
+    text = PARAGRAPH * 150
     paper = Paper()
     display, now = AnswerDisplay(None, streaming=True, screen=paper), 0.0
     done: dict[str, str] = {}
@@ -147,7 +145,7 @@ def test_the_answer_is_seen_to_grow() -> None:
             assert paper.outputs[name] == markdown
         done = dict(list(paper.outputs.items())[:-1])
     assert len(paper.outputs) > 2
-    assert paper.visible.count("print(1)") >= 29
+    assert paper.visible.count("print(1)") >= 148
 
 
 def test_waiting_thinking_and_tools_are_shown_while_they_last() -> None:
@@ -170,6 +168,29 @@ def test_waiting_thinking_and_tools_are_shown_while_they_last() -> None:
     assert paper.visible == "Words"
 
 
+def test_a_short_answer_never_leaves_its_place() -> None:
+    """One output changes from the first word to the last form, so that the page doesn't move; a long one is cut."""
+    paper, display, accumulator, _ = play(streamed(PARAGRAPH * 40, 4), streaming=True)
+    display.finish(accumulator.response(), {})
+    assert [entry for entry in paper.log if entry != "update"] == ["show", "final in place"]
+    paper, display, accumulator, _ = play(streamed(PARAGRAPH * 200, 4), streaming=True)
+    display.finish(accumulator.response(), {})
+    assert paper.log.count("show") > 2
+    assert paper.log[-2:] == ["clear", "final"]
+
+
+def test_in_vscode_the_last_output_is_a_new_one() -> None:
+    """VS Code keeps the metadata that an output began with, so there the one that remains is shown anew."""
+    paper = Paper()
+    shell = SimpleNamespace(user_ns={"__vsc_ipynb_file__": "a.ipynb"})
+    display, accumulator = AnswerDisplay(shell, streaming=True, screen=paper), Accumulator()
+    accumulator.add(TextDelta("a"))
+    display.add(TextDelta("a"))
+    display.tick(0.0)
+    display.finish(accumulator.response(), {})
+    assert paper.log == ["show", "clear", "final"]
+
+
 def test_other_choices_are_not_mixed_in() -> None:
     """Only the first answer grows in the cell."""
     paper, _, _, _ = play(
@@ -182,16 +203,20 @@ def test_a_restart_starts_the_display_over_and_says_so() -> None:
     """What the first target wrote disappears; a line says who answers now and why."""
     paper = Paper()
     display, accumulator = AnswerDisplay(None, streaming=True, screen=paper), Accumulator()
-    for number, event in enumerate(
-        [TextDelta("First half"), Restarted("b/<i>", "the stream broke"), TextDelta("Second")]
-    ):
+    events: list[Event] = [
+        TextDelta("First half"),
+        Restarted("b/<i>", "the stream broke"),
+        TextDelta("Second"),
+        TextDelta(" half"),
+    ]
+    for number, event in enumerate(events):
         accumulator.add(event)
         display.add(event)
         display.tick(float(number))
-    assert paper.visible == "*↻ started over on b/&lt;i>: the stream broke*\n\nSecond"
+    assert paper.visible == "*↻ started over on b/&lt;i>: the stream broke*\n\nSecond half"
     assert "First" not in paper.visible
     display.finish(accumulator.response(), {})
-    assert paper.remaining[0][0] == {"text/markdown": "Second", "text/plain": "Second"}
+    assert paper.remaining[0][0] == {"text/markdown": "Second half", "text/plain": "Second half"}
 
 
 @pytest.mark.parametrize(("method", "mark"), [("interrupt", STOPPED), ("fail", BROKE_OFF)])
@@ -221,7 +246,7 @@ def test_stopped_before_a_word_came() -> None:
 
 def test_refusals_tools_and_pictures_are_shown() -> None:
     """An answer without words shows what it has instead."""
-    paper, display, accumulator, _ = play([RefusalDelta("I <b>can't</b>.")], streaming=True, per_second=1)
+    paper, _, _, _ = play([RefusalDelta("I <b>can't</b>.")], streaming=True, per_second=1)
     assert paper.visible == "I &lt;b>can't&lt;/b>."
     assert bundle(response(Refusal("No."))) == {"text/markdown": "No.", "text/plain": "No."}
     assert bundle(response(ToolCall("1", "add", '{"a": 1}')))["text/plain"] == 'add({"a": 1})'

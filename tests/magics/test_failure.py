@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ KEY = "sk-" + "a1b2c3d4" * 4
 
 def make(kind: type[VeError]) -> VeError:
     """Return an error of the kind, with everything that it needs."""
-    needed = {
+    needed: dict[str, Any] = {
         "message": f"It broke\nwith {KEY} and \x1b[31mcolour\x1b[0m <b>",
         "phase": "silence",
         "status": 500,

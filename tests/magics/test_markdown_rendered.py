@@ -117,9 +117,26 @@ PIECES = [
     ),
     *("a", "中", "：", "“", "---", "===", "&lt;", "&#60;", "&", "@@0@@", "@", "a@b.co", "`a`", "\u200b"),
 ]
-TAGS = set(
-    "p em strong code pre a img br hr ul ol li blockquote h1 h2 h3 h4 h5 h6 table thead tbody tr th td del input".split()
-)
+TAGS = {
+    *(
+        "p",
+        "em",
+        "strong",
+        "code",
+        "pre",
+        "a",
+        "img",
+        "br",
+        "hr",
+        "ul",
+        "ol",
+        "li",
+        "blockquote",
+        "del",
+        "input",
+    ),
+    *("h1", "h2", "h3", "h4", "h5", "h6", "table", "thead", "tbody", "tr", "th", "td"),
+}
 ATTRIBUTES = {"href", "title", "src", "alt", "class", "align", "start", "type", "checked", "disabled"}
 
 Render = Callable[[Sequence[str]], list[dict[str, Any]]]

@@ -62,16 +62,19 @@ def test_outputs_carry_what_a_front_end_needs(monkeypatch: pytest.MonkeyPatch) -
     screen.update("ab", "id")
     screen.clear()
     screen.final({"text/plain": "x"}, {"ve_magics": {}})
+    screen.final({"text/plain": "y"}, {"ve_magics": {}}, display_id="id")
     assert [entry[0] for entry in sent] == [
         {"text/markdown": "a"},
         {"text/markdown": "ab"},
         "clear",
         {"text/plain": "x"},
+        {"text/plain": "y"},
     ]
     assert [entry[2].get("transient") for entry in sent if entry[0] != "clear"] == [
         {"display_id": "id"},
         {"display_id": "id"},
         None,
+        {"display_id": "id"},
     ]
     assert sent[1][2]["update"] is True
     assert sent[2] == ("clear", True)

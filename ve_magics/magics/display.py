@@ -1,8 +1,8 @@
 """An answer while it grows in the cell, and the one output that remains.
 
-Finished blocks of the answer are sent once, each as an output of its own; only the last output is updated, several
-times a second at most, and never with more bytes than are in proportion to the answer. At the end all of them give
-way to one output that is the same whether the answer was streamed, cached or replayed.
+While it is short, it is one output that changes in place, so that nothing on the page moves. A long one is cut:
+finished blocks are sent once, each as an output of its own, and only the last output changes. Either way the bytes are
+in proportion to the answer, and one output remains that is the same whether it was streamed, cached or replayed.
 """
 
 from __future__ import annotations
@@ -38,12 +38,17 @@ _STEP = 0.09
 """Seconds between two messages to the front end at least."""
 _STATUS_STEP = 1.0
 """Seconds between two updates of a line that only counts seconds."""
+_SHORT = 8_000
+"""Bytes up to which an answer stays one output. Giving several outputs up for one makes JupyterLab scroll."""
 _BLOCK = 600
-"""Characters of finished blocks that are worth an output of their own."""
+"""Bytes of finished blocks of a longer one that are worth an output of their own."""
 _ENVELOPE = 900
 """Bytes of a message around what it shows."""
-_BYTES_PER_CHARACTER = 24
-_BYTES_AT_ONCE = 24_000
+_GROWTH = 40
+"""An output is sent again when it has grown by this part of itself, or after a second."""
+_BYTES_PER_BYTE = 20
+_BYTES_AT_ONCE = 250_000
+"""With the one above: an answer of so many bytes may cost so many times as many, and these."""
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 
@@ -96,9 +101,14 @@ class AnswerDisplay:
         if streaming is None:
             streaming = streaming_wanted(env, shell)
         in_cell = screen is not None or hasattr(shell, "kernel")
-        in_place = Printing if printing_wanted(env) else _Cell
-        self._face: _Face = in_place(screen or CellScreen()) if in_cell else _Terminal(stdout)
         self._streaming = streaming
+        self._face: _Face
+        if not in_cell:
+            self._face = _Terminal(stdout)
+        elif printing_wanted(env):
+            self._face = Printing(screen or CellScreen())
+        else:
+            self._face = _Cell(screen or CellScreen(), in_place=not _in_vscode(shell))
 
     def start(self) -> None:
         """Begin. Nothing is shown before `tick`."""
@@ -155,6 +165,11 @@ def _environment() -> Mapping[str, str]:
     return child_environment()
 
 
+def _in_vscode(shell: Any) -> bool:
+    """Tell whether the front end is VS Code, which doesn't take over the metadata of an output that changes."""
+    return "__vsc_ipynb_file__" in getattr(shell, "user_ns", {})
+
+
 def _facts(metadata: Mapping[str, Any], **more: Any) -> dict[str, Any]:
     return {"ve_magics": json.loads(json.dumps({**metadata, **more}, default=str))}
 
@@ -184,12 +199,14 @@ class _Face(Protocol):
 class _Cell:
     """An answer that grows in a cell's outputs."""
 
-    def __init__(self, screen: Screen) -> None:
+    def __init__(self, screen: Screen, *, in_place: bool) -> None:
         self._screen = screen
+        self._in_place = in_place
         self._name = f"ve-{secrets.token_hex(6)}"
         self._outputs = 0
         self._began: float | None = None
         self._next = float("-inf")
+        self._patience = float("-inf")
         self._sent = 0
         self._received = 0
         self._clear()
@@ -198,13 +215,14 @@ class _Cell:
         self._splitter = BlockSplitter()
         self._finished: list[str] = []
         self._doing = "waiting for the model"
-        self._shown = ""
+        self._shown = self._shown_doing = ""
+        self._shown_at = self._received
         self._open = False
         self._note = note
-        self._noted = self._outputs + 1
+        self._first = self._outputs + 1
 
     def text(self, text: str) -> None:
-        self._received += len(text)
+        self._received += _size(text)
         self._doing = ""
         self._finished += self._splitter.feed(text)
 
@@ -213,30 +231,27 @@ class _Cell:
         self._doing = doing
 
     def restart(self, note: str) -> None:
-        if self._outputs:
-            self._screen.clear()
+        self.drop()
         self._clear(note)
 
     def paint(self, now: float) -> None:
         if self._began is None:
             self._began = now
-        if now < self._next:
+        turned = self._doing != self._shown_doing
+        if now < self._next or (self._received == self._shown_at and not turned and now < self._patience):
             return
-        tail = self._tail(now - self._began)
-        size = _ENVELOPE + len(tail.encode("utf-8", "replace"))
-        within = self._sent + size <= _BYTES_AT_ONCE + _BYTES_PER_CHARACTER * self._received
         block = "".join(self._finished)
-        if len(block) < _BLOCK and (tail == self._shown or not within):
-            return
-        self._next = now
-        if len(block) >= _BLOCK:
+        if _size(block) >= (_SHORT if self._outputs <= self._first else _BLOCK):
             self._finished = []
-            self._put(self._markdown(block))
+            self._put(self._markdown(block), now)
             self._open = False
-            tail = self._tail(now - self._began)
-        if tail:
-            self._put(tail)
-        self._shown = tail
+        tail = self._tail(now - self._began)
+        size = _ENVELOPE + _size(tail)
+        ripe = turned or now >= self._patience or (self._received - self._shown_at) * _GROWTH >= size
+        within = self._sent + size <= _BYTES_AT_ONCE + _BYTES_PER_BYTE * self._received
+        if tail and tail != self._shown and ripe and within:
+            self._put(tail, now)
+            self._shown, self._shown_doing = tail, self._doing
 
     def _tail(self, waited: float) -> str:
         """Return the Markdown of what isn't finished, and of what the model does."""
@@ -249,25 +264,37 @@ class _Cell:
     def _markdown(self, text: str) -> str:
         return neutralise("".join(self._splitter.definitions) + "\n" + text).strip("\n")
 
-    def _put(self, markdown: str) -> None:
+    def _put(self, markdown: str, now: float) -> None:
         """Change the last output, or begin a new one; the first one tells that the answer started over."""
         if not self._open:
             self._outputs += 1
-        if self._note and self._outputs <= self._noted:
+        if self._note and self._outputs == self._first:
             markdown = f"*{neutralise(self._note)}*\n\n{markdown}"
-        name = f"{self._name}-{self._outputs}"
-        self._screen.update(markdown, name) if self._open else self._screen.show(markdown, name)
+        self._screen.update(markdown, self._last) if self._open else self._screen.show(markdown, self._last)
         self._open = True
-        self._sent += _ENVELOPE + len(markdown.encode("utf-8", "replace"))
-        self._next += _STEP
+        self._shown_at = self._received
+        self._sent += _ENVELOPE + _size(markdown)
+        self._next = max(self._next, now) + _STEP
+        self._patience = now + _STATUS_STEP
+
+    @property
+    def _last(self) -> str:
+        return f"{self._name}-{self._outputs}"
 
     def end(self, data: dict[str, str], metadata: dict[str, Any]) -> None:
-        self.drop()
-        self._screen.final(data, metadata)
+        if self._in_place and self._outputs == self._first and self._open:
+            self._screen.final(data, metadata, display_id=self._last)
+        else:
+            self.drop()
+            self._screen.final(data, metadata)
 
     def drop(self) -> None:
-        if self._outputs:
+        if self._outputs >= self._first:
             self._screen.clear()
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "replace"))
 
 
 class _Terminal:

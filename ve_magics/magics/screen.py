@@ -19,8 +19,8 @@ class Screen(Protocol):
     def clear(self) -> None:
         """Take all outputs away as soon as the next one comes."""
 
-    def final(self, data: Mapping[str, str], metadata: Mapping[str, Any]) -> None:
-        """Add the output that remains."""
+    def final(self, data: Mapping[str, str], metadata: Mapping[str, Any], *, display_id: str = "") -> None:
+        """Add the output that remains, or make the one with this id into it."""
 
 
 class CellScreen:
@@ -40,11 +40,15 @@ class CellScreen:
 
         clear_output(wait=True)
 
-    def final(self, data: Mapping[str, str], metadata: Mapping[str, Any]) -> None:
-        """Add the output that remains."""
+    def final(self, data: Mapping[str, str], metadata: Mapping[str, Any], *, display_id: str = "") -> None:
+        """Add the output that remains, or make the one with this id into it."""
         from IPython.display import publish_display_data
 
-        publish_display_data(dict(data), dict(metadata))
+        if display_id:
+            transient = {"display_id": display_id}
+            publish_display_data(dict(data), dict(metadata), transient=transient, update=True)
+        else:
+            publish_display_data(dict(data), dict(metadata))
 
     @staticmethod
     def _growing(markdown: str, display_id: str, *, update: bool) -> None:
