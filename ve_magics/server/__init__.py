@@ -1,13 +1,20 @@
 """The gateway over HTTP: any inbound dialect reaches any provider.
 
-http     read a request, write a reply, notice that the client left
-access   tokens: who may ask what, and spend how much
-chat     the chat endpoints
-metrics  what is counted
-app      the ASGI app: paths, errors in the client's own form
+app        the ASGI app: from a request to whoever answers it, errors in the client's own form
+paths      which path is whose
+access     tokens: who may ask what
+accounts   budgets, and the ledger
+chat       questions and answers; stream is how an answer goes out while it comes
+singles    vectors, pictures, ranks
+listing    the models; counting the tokens of a question
+trail      what headers tell about the way to an answer
+metrics    what is counted
+serve      what the command does
 """
 
 from ve_magics.server.access import Access, Grant, server_token
 from ve_magics.server.app import ServerApp
+from ve_magics.server.chat import Pace
+from ve_magics.server.serve import serve
 
-__all__ = ["Access", "Grant", "ServerApp", "server_token"]
+__all__ = ["Access", "Grant", "Pace", "ServerApp", "serve", "server_token"]

@@ -1,8 +1,9 @@
-"""Who may use the server: bearer tokens, each with the models it may ask and the money it may spend."""
+"""Who may use the server: tokens, each with the models it may ask and the money it may spend."""
 
 from __future__ import annotations
 
 import hmac
+import os
 import secrets
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
@@ -11,7 +12,10 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from ve_magics.errors import AuthError, ConfigError, PermissionDeniedError, QuotaError
+from ve_magics.errors import AuthError, ConfigError, PermissionDeniedError
+
+SHORTEST = 12
+"""Characters that a token has at least."""
 
 
 class Grant(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -32,13 +36,17 @@ class Grant(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     def __repr__(self) -> str:
         return f"<grant of {self.name}>"
 
+    def allows(self, model: str) -> bool:
+        """Whether a model may be asked."""
+        return not self.models or any(fnmatchcase(model, pattern) for pattern in self.models)
+
     def check_model(self, model: str) -> None:
         """Look whether a model may be asked.
 
         Raises:
             PermissionDeniedError: It may not.
         """
-        if self.models and not any(fnmatchcase(model, pattern) for pattern in self.models):
+        if not self.allows(model):
             raise PermissionDeniedError(
                 f"This token may not use {model}.",
                 status=403,
@@ -48,15 +56,24 @@ class Grant(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class Access:
-    """The tokens that the server knows, and what their holders have spent.
+    """The tokens that the server knows.
 
     Args:
         grants: At least one.
+
+    Raises:
+        ConfigError: A token is too short, or two holders have the same.
     """
 
     def __init__(self, grants: tuple[Grant, ...]) -> None:
-        self._grants = grants
-        self.spent: dict[str, float] = {grant.name: 0.0 for grant in grants}
+        for grant in grants:
+            if len(grant.token) < SHORTEST:
+                raise ConfigError(
+                    f"The token of {grant.name} is too short.", hint=f"Use at least {SHORTEST} characters."
+                )
+        if len({grant.token for grant in grants}) < len(grants):
+            raise ConfigError("Two keys of the server are the same.", hint="Give each holder an own one.")
+        self.grants = grants
 
     def grant(self, headers: Mapping[str, str], query: bytes) -> Grant:
         """Return what the request's token allows, wherever a provider's SDK puts its key.
@@ -64,67 +81,43 @@ class Access:
         Raises:
             AuthError: It has no token, or an unknown one.
         """
-        offered = headers.get("authorization", "").removeprefix("Bearer ").strip()
-        offered = offered or headers.get("x-api-key", "") or headers.get("x-goog-api-key", "")
-        if not offered and query:
-            offered = parse_qs(query.decode("latin-1")).get("key", [""])[0]
-        found = [
-            grant
-            for grant in self._grants
-            if hmac.compare_digest(grant.token.encode(), offered.encode("utf-8", "replace"))
-        ]
-        if not found:
-            raise AuthError(
-                "The token is missing or wrong.",
-                status=401,
-                code="invalid_api_key",
-                hint="Send it as `Authorization: Bearer TOKEN`; the server prints where it lies.",
-            )
-        return found[0]
-
-    def check_budget(self, grant: Grant) -> None:
-        """Look whether a holder may spend more.
-
-        Raises:
-            QuotaError: The budget is used up.
-        """
-        if grant.budget is not None and self.spent[grant.name] >= grant.budget:
-            raise QuotaError(
-                f"The budget of {grant.name} (${grant.budget:g}) is used up.",
-                status=429,
-                code="insufficient_quota",
-            )
-
-    def book(self, grant: Grant, amount: float | None) -> None:
-        """Add what a holder has spent; an unknown cost adds nothing."""
-        self.spent[grant.name] += amount or 0.0
+        offered = [headers.get(name, "") for name in ("x-api-key", "x-goog-api-key", "api-key")]
+        scheme, _, credentials = headers.get("authorization", "").partition(" ")
+        offered.append(credentials.strip() if scheme.lower() == "bearer" else "")
+        if not any(offered) and query:
+            offered = parse_qs(query.decode("latin-1")).get("key", [])
+        tokens = [token.encode("utf-8", "replace") for token in offered if token]
+        for token in tokens:
+            for grant in self.grants:
+                if hmac.compare_digest(grant.token.encode(), token):
+                    return grant
+        raise AuthError(
+            "The token is wrong." if tokens else "The token is missing.",
+            status=401,
+            code="invalid_api_key",
+            hint="Send it as `Authorization: Bearer TOKEN`; the server's first line says where it lies.",
+        )
 
 
-def server_token(home: Path, given: str) -> str:
-    """Return the server's own token: the one that is given, or the one kept in the data directory, made once.
+def server_token(home: Path) -> tuple[str, Path]:
+    """Return the token that is kept in the data directory, made once for this user alone, and its file.
 
     Raises:
-        ConfigError: The given one is too short, or the directory can't be written.
+        ConfigError: The directory can't be used.
     """
-    if given:
-        if len(given) < 12:
-            raise ConfigError(
-                "VE_SERVER_TOKEN is too short.", hint="Use at least 12 characters, or unset it."
-            )
-        return given
     path = home / "server-token"
     try:
-        if path.is_file():
-            kept = path.read_text("utf-8").strip()
-            if len(kept) >= 12:
-                return kept
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        token = f"ve-{secrets.token_urlsafe(24)}"
-        path.touch(mode=0o600)
+        kept = path.read_text("utf-8").strip() if path.is_file() else ""
+        if len(kept) < SHORTEST:
+            kept = f"ve-{secrets.token_urlsafe(24)}"
+            fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+            with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123 - Path.open can't set the mode
+                file.write(f"{kept}\n")
+            fresh.replace(path)
         path.chmod(0o600)
-        path.write_text(f"{token}\n", "utf-8")
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
-            f"No token can be kept in {home}: {error.strerror}.", hint="Set VE_SERVER_TOKEN or VE_HOME."
+            f"No token can be kept in {home}: {type(error).__name__}.", hint="Set VE_SERVER_TOKEN or VE_HOME."
         ) from None
-    return token
+    return kept, path

@@ -2,178 +2,212 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 import uuid
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
+from dataclasses import dataclass, field
 
-from ve_magics.catalog import cost
+from ve_magics.catalog import Cost
 from ve_magics.dialects.contract import Dialect, Encoder
-from ve_magics.engine.gateway import Gateway, Trace
-from ve_magics.engine.transport import Deadlines
-from ve_magics.errors import RequestError, VeError
+from ve_magics.engine.config_file import Midstream
+from ve_magics.engine.gateway import Trace
+from ve_magics.engine.session import Session
+from ve_magics.errors import BadRequestError
 from ve_magics.events import Accumulator, Event, Restarted
-from ve_magics.messages import ChatRequest
-from ve_magics.server import http
-from ve_magics.server.access import Access, Grant
-from ve_magics.server.http import Send
+from ve_magics.messages import ChatRequest, Usage
+from ve_magics.server.access import Grant
+from ve_magics.server.accounts import Accounts
+from ve_magics.server.estimates import estimated_usage
+from ve_magics.server.http import JSON, Reply
 from ve_magics.server.metrics import Metrics
+from ve_magics.server.refusals import ClientLeftError, told
+from ve_magics.server.stream import HEARTBEAT, PATIENCE, STALL, StreamReply
+from ve_magics.server.trail import dollars, trail
 
-HEARTBEAT = 15.0
-"""Seconds of silence after which a stream gets a comment, so that no proxy takes it for dead."""
+SSE = "text/event-stream; charset=utf-8"
+STREAM_HEADERS = (("cache-control", "no-cache"), ("x-accel-buffering", "no"))
 
-SSE_HEADERS = (
-    ("content-type", "text/event-stream; charset=utf-8"),
-    ("cache-control", "no-cache"),
-    ("x-accel-buffering", "no"),
-)
+
+@dataclass(slots=True)
+class Asked:
+    """One request as it came.
+
+    Attributes:
+        dialect: Spoken by the client.
+        grant: What its token allows.
+        headers: Names in lower case.
+        body: The bytes.
+        model: The model, where the path names it.
+        stream: Whether a stream is wanted, where the path says so.
+        alt: The query parameter of the same name.
+        trace: What happens on the way to the answer.
+    """
+
+    dialect: Dialect
+    grant: Grant
+    headers: Mapping[str, str]
+    body: bytes
+    model: str = ""
+    stream: bool | None = None
+    alt: str = ""
+    trace: Trace = field(default_factory=Trace)
+
+    def question(self) -> ChatRequest:
+        """Return the question, if its holder may ask that model.
+
+        Raises:
+            BadRequestError: It is none.
+            UnsupportedError: It can't be carried.
+            PermissionDeniedError: The token doesn't allow the model.
+        """
+        request = self.dialect.decode_request(
+            self.body, model=self.model, stream=self.stream, headers=self.headers
+        )
+        self.grant.check_model(request.model)
+        return request
+
+    def midstream(self) -> Midstream:
+        """Return what happens to a stream that breaks after its first token, as the client wants it.
+
+        Raises:
+            BadRequestError: It wants something else.
+        """
+        match self.headers.get("x-ve-midstream", "fail").strip().lower():
+            case "fail" | "continue" as policy:
+                return policy
+        raise BadRequestError(
+            "x-ve-midstream is fail or continue.", status=400, code="invalid_value", param="x-ve-midstream"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How long a streamed reply waits, in seconds; see `StreamReply`."""
+
+    heartbeat: float = HEARTBEAT
+    patience: float = PATIENCE
+    stall: float = STALL
 
 
 class ChatEndpoint:
     """Answers chat requests.
 
     Args:
-        gateway: Who asks the providers.
-        access: Who may ask, and what they spent.
+        session: Configuration and gateway.
+        accounts: Who has spent what.
         metrics: What is counted.
-        deadlines: Limits of one request.
+        pace: How long streams wait.
     """
 
-    def __init__(self, gateway: Gateway, access: Access, metrics: Metrics, deadlines: Deadlines) -> None:
-        self._gateway = gateway
-        self._access = access
+    def __init__(self, session: Session, accounts: Accounts, metrics: Metrics, pace: Pace) -> None:
+        self._session = session
+        self._accounts = accounts
         self._metrics = metrics
-        self._deadlines = deadlines
+        self._pace = pace
 
-    async def answer(self, send: Send, dialect: Dialect, request: ChatRequest, grant: Grant) -> None:
+    async def answer(self, asked: Asked, reply: Reply) -> None:
         """Answer one request; what fails before the reply has begun is raised.
-
-        Args:
-            send: Where the reply goes.
-            dialect: The dialect that the client speaks.
-            request: What it asks.
-            grant: What its token allows.
 
         Raises:
             VeError: Nobody answered, or the request may not be sent.
+            ClientLeftError: The client reads nothing any more.
         """
-        grant.check_model(request.model)
-        self._access.check_budget(grant)
-        trace = Trace()
-        begun = time.monotonic()
-        identity = {"id": uuid.uuid4().hex, "created": int(time.time())}
-        encoder = dialect.encoder(request, options=identity)
-        accumulator = Accumulator()
-        events = self._gateway.stream(request, deadlines=self._deadlines, trace=trace, midstream="fail")
-        try:
-            async with aclosing(events):
-                first = await anext(events, None)
-                if first is not None:
-                    accumulator.add(first)
-                if request.stream:
-                    await self._stream(send, encoder, events, first, accumulator, trace)
-                else:
-                    await self._whole(send, encoder, events, first, accumulator, trace)
-        finally:
-            usage = accumulator.usage
-            price = self._gateway.config.price(trace.served) if trace.served else None
-            spent = cost(usage, price) if usage else None
-            self._access.book(grant, spent.amount if spent else None)
-            self._metrics.answered(dialect.name, trace, usage, spent, time.monotonic() - begun)
+        request = asked.question()
+        midstream = asked.midstream() if request.stream else "restart"
+        with self._accounts.reserved_chat(asked.grant, request):
+            answer = _Answer(asked, request, self._accounts)
+            begun = time.monotonic()
+            events = self._session.gateway.stream(
+                request, deadlines=self._session.deadlines, trace=asked.trace, midstream=midstream
+            )
+            try:
+                async with aclosing(events):
+                    await (self._stream if request.stream else self._whole)(answer, events, reply)
+            finally:
+                cost = answer.settled()
+                seconds = time.monotonic() - begun
+                self._metrics.answered(asked.dialect.name, asked.trace, answer.content.usage, cost, seconds)
 
-    async def _whole(
-        self,
-        send: Send,
-        encoder: Encoder,
-        events: AsyncGenerator[Event, None],
-        first: Event | None,
-        accumulator: Accumulator,
-        trace: Trace,
-    ) -> None:
-        pieces = [encoder.encode(first)] if first is not None else []
+    async def _whole(self, answer: _Answer, events: AsyncGenerator[Event, None], reply: Reply) -> None:
+        kept: list[Event] = []
         async for event in events:
-            accumulator.add(event)
-            pieces.append(encoder.encode(event))
-        pieces.append(encoder.flush())
-        usage = accumulator.usage
-        price = self._gateway.config.price(trace.served) if trace.served else None
-        spent = cost(usage, price) if usage else None
-        amount = "unknown" if spent is None or spent.amount is None else f"{spent.amount:.9f}"
-        await http.reply(send, 200, b"".join(pieces), headers=(*told(trace), ("x-ve-cost-usd", amount)))
+            answer.content.add(event)
+            if isinstance(event, Restarted):
+                kept.clear()
+            else:
+                kept.append(event)
+        encoder = answer.encoder()
+        body = b"".join(map(encoder.encode, kept)) + encoder.flush()
+        headers = (*trail(answer.asked.trace), ("x-ve-cost-usd", dollars(answer.settled())))
+        await reply.whole(200, body, headers=headers)
 
-    async def _stream(
-        self,
-        send: Send,
-        encoder: Encoder,
-        events: AsyncGenerator[Event, None],
-        first: Event | None,
-        accumulator: Accumulator,
-        trace: Trace,
-    ) -> None:
-        await http.start(send, 200, (*SSE_HEADERS, *told(trace)))
-        beat = _Heartbeat(send)
-        try:
-            if first is not None and (data := encoder.encode(first)):
-                await beat.write(data)
+    async def _stream(self, answer: _Answer, events: AsyncGenerator[Event, None], reply: Reply) -> None:
+        asked, encoder = answer.asked, answer.encoder()
+        comments = asked.dialect.name != "generate_content"  # Google's own SDK takes a comment for JSON
+        media_type = SSE if comments or asked.alt == "sse" else JSON
+        writing = StreamReply(
+            reply,
+            lambda: (("content-type", media_type), *STREAM_HEADERS, *trail(asked.trace)),
+            beat=b": keep-alive\n\n" if comments else b"\n",
+            heartbeat=self._pace.heartbeat,
+            patience=self._pace.patience,
+            stall=self._pace.stall,
+        )
+        async with writing:
             try:
                 async for event in events:
-                    accumulator.add(event)
-                    if isinstance(event, Restarted):
-                        continue
+                    answer.content.add(event)
                     if data := encoder.encode(event):
-                        await beat.write(data)
-                ending = encoder.flush()
-            except VeError as error:
-                ending = encoder.encode_failure(error)
-        finally:
-            await beat.stop()
-        await http.body(send, ending)
+                        await writing.write(data)
+                cost = b": x-ve-cost-usd %s\n\n" % dollars(answer.settled()).encode() if comments else b""
+                ending = cost + encoder.flush()
+            except ClientLeftError:
+                raise
+            except Exception as error:
+                if not reply.begun:
+                    raise
+                failure = told(error)
+                self._metrics.broken(failure)
+                ending = encoder.encode_failure(failure)
+            await writing.write(ending, more=False)
 
 
-class _Heartbeat:
-    """Writes pieces of a stream, and a comment whenever it was silent for long."""
+class _Answer:
+    """One answer while it comes, and what it costs: booked once, however it ends."""
 
-    def __init__(self, send: Send) -> None:
-        self._send = send
-        self._lock = asyncio.Lock()
-        self._last = time.monotonic()
-        self._task = asyncio.create_task(self._beat())
+    def __init__(self, asked: Asked, request: ChatRequest, accounts: Accounts) -> None:
+        self.asked = asked
+        self.content = Accumulator()
+        self._request = request
+        self._accounts = accounts
+        self._cost: Cost | None = None
 
-    async def write(self, data: bytes) -> None:
-        async with self._lock:
-            await self._send({"type": "http.response.body", "body": data, "more_body": True})
-            self._last = time.monotonic()
+    def encoder(self) -> Encoder:
+        """Return a fresh encoder for it."""
+        identity = {"id": uuid.uuid4().hex, "created": int(time.time()), "alt": self.asked.alt or "json"}
+        return self.asked.dialect.encoder(self._request, options=identity)
 
-    async def _beat(self) -> None:
-        while True:
-            silent = time.monotonic() - self._last
-            if silent >= HEARTBEAT:
-                await self.write(b": keep-alive\n\n")
-            await asyncio.sleep(max(0.05, HEARTBEAT - silent))
+    def settled(self) -> Cost:
+        """Write what it used into the books, where that isn't done, and return what it cost with all its tries.
 
-    async def stop(self) -> None:
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        Where nobody gave counts, because the answer broke off or its reader left, they are estimated: it is paid for
+        all the same.
+        """
+        if self._cost is None:
+            grant, trace = self.asked.grant, self.asked.trace
+            costs = [
+                self._accounts.book(grant, billed.target, billed.usage or self._estimate())
+                for billed in trace.billed
+            ]
+            if trace.served is not None:
+                usage = self.content.usage or self._estimate()
+                costs.append(self._accounts.book(grant, trace.served, usage))
+            amounts = [cost.amount for cost in costs]
+            known = [amount for amount in amounts if amount is not None]
+            total = sum(known) if len(known) == len(amounts) else None
+            self._cost = Cost(total, sum(cost.saved for cost in costs))
+        return self._cost
 
-
-def told(trace: Trace) -> tuple[tuple[str, str], ...]:
-    """Return the headers that tell who answers and who was tried."""
-    tried = ", ".join(f"{attempt.target};{attempt.failure or 'ok'}" for attempt in trace.attempts)
-    served = str(trace.served or "")
-    attempts = len(trace.failures) + 1
-    return (
-        ("x-ve-target", served.encode("ascii", "replace").decode()),
-        ("x-ve-attempts", str(attempts)),
-        *((("x-ve-tried", tried.encode("ascii", "replace").decode()),) if trace.failures else ()),
-    )
-
-
-def retry_headers(error: VeError) -> tuple[tuple[str, str], ...]:
-    """Return the headers that tell a client when to come again."""
-    wait = getattr(error, "retry_after", None)
-    told_id = error.request_id if isinstance(error, RequestError) else None
-    return (
-        *((("retry-after", str(max(1, round(wait)))),) if wait else ()),
-        *((("x-request-id", told_id),) if told_id else ()),
-    )
+    def _estimate(self) -> Usage:
+        return estimated_usage(self._request, self.content)

@@ -1,4 +1,4 @@
-"""The little of HTTP that an ASGI app needs: read a body with a limit, write a reply, notice that the client left."""
+"""The little of HTTP that an ASGI app needs: read a body within limits, write a reply, notice that the client left."""
 
 from __future__ import annotations
 
@@ -6,18 +6,52 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any
 
+from ve_magics.server.refusals import ClientLeftError, too_large, too_slow
+
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+Headers = Iterable[tuple[str, str]]
+
+JSON = "application/json"
 
 
-class TooLargeError(Exception):
-    """The body is larger than the limit."""
+class Reply:
+    """One reply on its way to the client.
 
+    Args:
+        send: The server's.
 
-class ClientLeftError(Exception):
-    """The client closed the connection before its request was whole."""
+    Attributes:
+        begun: Whether status and headers are out, so that nothing but the body can be said any more.
+    """
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.begun = False
+
+    async def begin(self, status: int, headers: Headers) -> None:
+        """Send status and headers."""
+        self.begun = True
+        wire = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers]
+        await self._send({"type": "http.response.start", "status": status, "headers": wire})
+
+    async def write(self, data: bytes, *, more: bool = True) -> None:
+        """Send a piece of the body; waits while the client doesn't read."""
+        await self._send({"type": "http.response.body", "body": data, "more_body": more})
+
+    async def whole(self, status: int, data: bytes, *, media_type: str = JSON, headers: Headers = ()) -> None:
+        """Send a reply in one go."""
+        length = () if status == 204 else (("content-type", media_type), ("content-length", str(len(data))))
+        await self.begin(status, (*length, *headers))
+        await self.write(data, more=False)
+
+    def abort(self) -> None:
+        """Drop the connection with all that it still holds back, where the server lets us."""
+        transport: Any = getattr(getattr(self._send, "__self__", None), "transport", None)
+        if transport is not None:
+            transport.abort()
 
 
 def request_headers(scope: Scope) -> dict[str, str]:
@@ -25,76 +59,59 @@ def request_headers(scope: Scope) -> dict[str, str]:
     return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
 
 
-async def read_body(receive: Receive, headers: Mapping[str, str], limit: int) -> bytes:
+async def read_body(receive: Receive, headers: Mapping[str, str], *, limit: int, seconds: float) -> bytes:
     """Return the request's body.
 
+    Args:
+        receive: The server's.
+        headers: The request's.
+        limit: Most bytes; one that says that it is longer is not read at all.
+        seconds: How long it may take.
+
     Raises:
-        TooLargeError: It is, or says that it is, longer than the limit in bytes.
+        BadRequestError: It is longer, or takes longer.
         ClientLeftError: The client left before it was whole.
     """
     declared = headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > limit:
-        raise TooLargeError
+    if declared.isdecimal() and int(declared) > limit:
+        raise too_large(limit)
     pieces: list[bytes] = []
     size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientLeftError
-        piece = message.get("body", b"")
-        size += len(piece)
-        if size > limit:
-            raise TooLargeError
-        if piece:
-            pieces.append(piece)
-        if not message.get("more_body", False):
-            return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    try:
+        async with asyncio.timeout(seconds):
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientLeftError
+                piece = message.get("body", b"")
+                size += len(piece)
+                if size > limit:
+                    raise too_large(limit)
+                if piece:
+                    pieces.append(piece)
+                if not message.get("more_body", False):
+                    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    except TimeoutError:
+        raise too_slow(seconds) from None
 
 
-async def start(send: Send, status: int, headers: Iterable[tuple[str, str]]) -> None:
-    """Begin a reply."""
-    wire = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers]
-    await send({"type": "http.response.start", "status": status, "headers": wire})
-
-
-async def body(send: Send, data: bytes, *, more: bool = False) -> None:
-    """Write a piece of a reply's body; `more` is False for the last one."""
-    await send({"type": "http.response.body", "body": data, "more_body": more})
-
-
-async def reply(
-    send: Send,
-    status: int,
-    data: bytes,
-    *,
-    content_type: str = "application/json",
-    headers: Iterable[tuple[str, str]] = (),
-) -> None:
-    """Write a whole reply."""
-    await start(send, status, (("content-type", content_type), ("content-length", str(len(data))), *headers))
-    await body(send, data)
-
-
-async def client_left(receive: Receive) -> None:
-    """Wait until the client closes the connection."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-async def unless_left(receive: Receive, work: Awaitable[None]) -> bool:
-    """Do some work and drop it as soon as the client leaves; returns whether it was done.
+async def unless_left(receive: Receive, work: Awaitable[None]) -> None:
+    """Do some work, and drop it as soon as the client leaves.
 
     Dropping means cancelling: a stream from a provider is closed at once, so that nothing more is paid.
     """
     working = asyncio.ensure_future(work)
-    watching = asyncio.ensure_future(client_left(receive))
+    watching = asyncio.ensure_future(_left(receive))
     try:
         await asyncio.wait((working, watching), return_when=asyncio.FIRST_COMPLETED)
         if working.done():
             working.result()
-            return True
-        return False
     finally:
         for task in (working, watching):
             task.cancel()
         await asyncio.gather(working, watching, return_exceptions=True)
+
+
+async def _left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from ve_magics.catalog import Cost
 from ve_magics.engine.gateway import Trace
+from ve_magics.errors import VeError
 from ve_magics.messages import Usage
 from ve_magics.routing import Router
 
@@ -50,9 +51,11 @@ class Metrics:
         self._cost: Counter[str] = Counter()
         self._unknown_cost: Counter[str] = Counter()
         self._refused: Counter[str] = Counter()
+        self._broken: Counter[str] = Counter()
         self._duration = Histogram()
         self._first_token = Histogram()
         self.open = 0
+        self.left = 0
 
     def answered(
         self, dialect: str, trace: Trace, usage: Usage | None, spent: Cost | None, seconds: float
@@ -73,9 +76,13 @@ class Metrics:
         elif spent is not None:
             self._cost[target] += spent.amount or 0.0  # type: ignore[assignment]  # a Counter adds floats as well
 
-    def refused(self, reason: str) -> None:
-        """Count one request that was answered with an error before it reached the gateway."""
-        self._refused[reason] += 1
+    def refused(self, error: VeError) -> None:
+        """Count one request that was answered with an error."""
+        self._refused[type(error).__name__] += 1
+
+    def broken(self, error: VeError) -> None:
+        """Count one stream that broke after it had begun."""
+        self._broken[type(error).__name__] += 1
 
     def text(self, router: Router) -> str:
         """Return the exposition."""
@@ -104,6 +111,9 @@ class Metrics:
         ]
         lines.append("# TYPE ve_refused_total counter")
         lines += [f"ve_refused_total{_labels(reason=r)} {n}" for r, n in sorted(self._refused.items())]
+        lines.append("# TYPE ve_broken_streams_total counter")
+        lines += [f"ve_broken_streams_total{_labels(reason=r)} {n}" for r, n in sorted(self._broken.items())]
+        lines += ["# TYPE ve_clients_left_total counter", f"ve_clients_left_total {self.left}"]
         lines += ["# TYPE ve_open_requests gauge", f"ve_open_requests {self.open}"]
         lines.append("# HELP ve_target_state 0 closed, 1 half open, 2 open\n# TYPE ve_target_state gauge")
         states = router.snapshot()

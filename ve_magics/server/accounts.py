@@ -1,0 +1,182 @@
+"""What each holder of a token has spent, and whether a call may be sent: budgets are hard.
+
+Spending is a line in the ledger under the holder's name, so it survives the server. A line that a budget depends on
+is written at once; the others are written together, twenty times a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from ve_magics import catalog
+from ve_magics.engine.budget import most_of_chat
+from ve_magics.engine.session import Session
+from ve_magics.errors import BudgetError, StoreError
+from ve_magics.messages import ChatRequest, Usage
+from ve_magics.routing import Target
+from ve_magics.server.access import Grant
+from ve_magics.store.ledger import Entry, Kind
+
+_LOG = logging.getLogger("ve_magics.server")
+_EVERYBODY = ""
+
+FLUSH = 0.05
+"""Seconds after which lines that no budget waits for are written."""
+
+FRESH = 5.0
+"""Seconds for which a balance that was read from the ledger is believed; another process may spend as well."""
+
+
+def book_of(name: str) -> str:
+    """Return what the ledger calls the spending of a holder."""
+    return f"server/{name}"
+
+
+class Accounts:
+    """The accounts of all holders.
+
+    Args:
+        session: Knows prices and has the ledger.
+        clock: Monotonic seconds.
+        now: Seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._session = session
+        self._config = session.config
+        self._clock = clock
+        self._now = now
+        self._reserved: Counter[str] = Counter()
+        self._balances: dict[str, tuple[float, float]] = {}
+        self._waiting: list[Entry] = []
+        self._flushing: asyncio.TimerHandle | None = None
+
+    def spent(self, name: str) -> float:
+        """Return the US dollars that a holder has spent; everybody, notebooks included, for no name."""
+        known = self._balances.get(name)
+        if known is not None and self._clock() < known[1]:
+            return known[0]
+        self.flush()
+        ledger = self._session.ledger
+        amount = (ledger.spent(notebook=book_of(name)) if name else ledger.spent()).known
+        self._balances[name] = (amount, self._clock() + FRESH)
+        return amount
+
+    def _limits(self, grant: Grant) -> list[tuple[str, float, str]]:
+        """Return the limits that hold for a holder: whose balance, how much, what it is called."""
+        limits = [] if grant.budget is None else [(grant.name, grant.budget, f"the budget of {grant.name}")]
+        total = self._config.budget.total
+        return limits if total is None else [*limits, (_EVERYBODY, total, "the budget of everything")]
+
+    @contextmanager
+    def reserved_chat(self, grant: Grant, request: ChatRequest) -> Iterator[None]:
+        """Keep what a chat request could cost free while it runs.
+
+        Raises:
+            BudgetError: It could pass a limit; nothing may be sent.
+        """
+        if not self._limits(grant):
+            yield
+            return
+        route = self._config.route(request.model)
+        targets = [(target, self._config.price(target)) for target in route.targets]
+        most, of = most_of_chat(request, targets, hedged=route.hedge_percentile is not None)
+        hint = "" if request.max_tokens else "Limit the answer's tokens, or ask for a larger budget."
+        with self.reserved(grant, most, of, hint=hint):
+            yield
+
+    @contextmanager
+    def reserved(self, grant: Grant, most: float | None, what: str, *, hint: str = "") -> Iterator[None]:
+        """Keep so much free while a call runs.
+
+        Args:
+            grant: Who calls.
+            most: US dollars that the call could cost at most; None where nobody knows.
+            what: Who would be paid.
+            hint: How it could cost less.
+
+        Raises:
+            BudgetError: It could pass a limit, or nobody knows what it costs.
+        """
+        limits = self._limits(grant)
+        if most is None:
+            if limits and not self._config.budget.allow_unknown:
+                raise BudgetError(
+                    f"There is a budget, and nobody knows what {what} costs. Nothing was sent.",
+                    hint=f'The server\'s owner can give its price: [prices."{what}"].',
+                )
+            most = 0.0
+        for name, limit, called in limits:
+            left = limit - self.spent(name) - self._reserved[name]
+            if most > left or (limit > 0 >= left):
+                raise BudgetError(
+                    f"This call could cost up to ${most:.4f}, and of {called} (${limit:g})"
+                    f" ${max(0.0, left):.4f} is left. Nothing was sent.",
+                    hint=hint,
+                )
+        names = [name for name, _, _ in limits]
+        for name in names:
+            self._reserved[name] += most  # type: ignore[assignment]  # a Counter adds floats as well
+        try:
+            yield
+        finally:
+            for name in names:
+                self._reserved[name] -= most  # type: ignore[assignment]  # as above
+
+    def book(self, grant: Grant, target: Target, usage: Usage | None, *, kind: Kind = "chat") -> catalog.Cost:
+        """Write one line and return what it cost."""
+        price = self._config.price(target)
+        if usage is None:
+            free = price is not None and price.input == 0 and price.output == 0
+            cost = catalog.Cost(0.0) if free else catalog.Cost()
+        else:
+            cost = catalog.cost(usage, price)
+        self._waiting.append(
+            Entry(
+                at=self._now(),
+                provider=target.provider,
+                model=target.model,
+                kind=kind,
+                usage=usage or Usage(),
+                cost=cost.amount,
+                saved=cost.saved,
+                notebook=book_of(grant.name),
+                session=self._session.id,
+            )
+        )
+        if self._limits(grant):
+            self.flush()
+        elif self._flushing is None:
+            self._flushing = asyncio.get_running_loop().call_later(FLUSH, self.flush)
+        for name in (grant.name, _EVERYBODY):
+            if name in self._balances:
+                amount, until = self._balances[name]
+                self._balances[name] = (amount + (cost.amount or 0.0), until)
+        return cost
+
+    def flush(self) -> None:
+        """Write the lines that wait."""
+        if self._flushing is not None:
+            self._flushing.cancel()
+            self._flushing = None
+        entries, self._waiting = self._waiting, []
+        if not entries:
+            return
+        try:
+            ledger = self._session.ledger
+            with self._session.store.write():
+                for entry in entries:
+                    ledger.add(entry)
+        except StoreError as error:
+            _LOG.error("%d lines of the ledger are lost: %s", len(entries), error.message)
