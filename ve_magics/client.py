@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from types import TracebackType
-from typing import Any, Literal, Self, overload
+from typing import Any, Literal, Self, TypeVar, overload
 
 import msgspec
 
+from ve_magics.dialects.embeddings import EmbedRequest, EmbedResponse
+from ve_magics.dialects.images import ImageRequest, ImageResponse
 from ve_magics.dialects.registry import get_dialect
+from ve_magics.dialects.rerank import RerankRequest, RerankResponse
 from ve_magics.engine.config import Config
 from ve_magics.engine.gateway import Trace
 from ve_magics.engine.session import Session
@@ -20,6 +23,8 @@ from ve_magics.messages import ChatRequest, ChatResponse, Message
 
 VECTORENGINE = "https://api.vectorengine.ai/v1"
 """The base URL that a key alone is sent to."""
+
+Typed = TypeVar("Typed")
 
 MessageLike = Message | Mapping[str, Any]
 
@@ -158,17 +163,105 @@ class VectorEngineClient:
             async for event in events:
                 yield event
 
-    def _request(
-        self, messages: str | Sequence[MessageLike], model: str | None, stream: bool, settings: dict[str, Any]
-    ) -> ChatRequest:
-        name = model or self._model or self._session.config.default("chat").model
+    async def embed(
+        self, texts: str | Sequence[str], *, model: str | None = None, dimensions: int | None = None
+    ) -> EmbedResponse:
+        """Return the vectors of texts, in their order.
+
+        Args:
+            texts: One, or several.
+            model: As for `chat_completion`.
+            dimensions: Length of the vectors, where the model can shorten them.
+
+        Raises:
+            ArgumentsError: There are no texts, or one is empty.
+            VeError: As for `Gateway.stream`.
+        """
+        inputs = (texts,) if isinstance(texts, str) else tuple(texts)
+        if not inputs or not all(inputs):
+            raise ArgumentsError("There is no text to embed.", hint="Give a text, or a list of texts.")
+        request = EmbedRequest(model=self._named(model, "embed"), inputs=inputs, dimensions=dimensions)
+        return await self._session.embed(request, deadlines=self._deadlines)
+
+    async def generate_image(
+        self,
+        prompt: str,
+        *,
+        model: str | None = None,
+        n: int | None = None,
+        size: str | None = None,
+        **settings: Any,
+    ) -> ImageResponse:
+        """Return pictures.
+
+        Args:
+            prompt: What they show.
+            model: As for `chat_completion`.
+            n: How many.
+            size: `WIDTHxHEIGHT` in pixels.
+            **settings: Further fields of `ImageRequest`, or of the provider's own format.
+
+        Raises:
+            ArgumentsError: The prompt is empty, or a setting has the wrong type.
+            VeError: As for `Gateway.stream`.
+        """
+        if not prompt.strip():
+            raise ArgumentsError("The prompt is empty.", hint="Say what the picture shows.")
+        own = {name: value for name, value in settings.items() if name in ImageRequest.__struct_fields__}
+        extra = {name: value for name, value in settings.items() if name not in own}
+        fields = {"model": self._named(model, "image"), "prompt": prompt, "n": n, "size": size, **own}
+        request = _typed(fields | {"extra": extra}, ImageRequest)
+        return await self._session.generate_image(request, deadlines=self._deadlines)
+
+    async def rerank(
+        self, query: str, documents: Sequence[str], *, model: str | None = None, top: int | None = None
+    ) -> RerankResponse:
+        """Return the order in which documents fit a query, the best first.
+
+        Args:
+            query: What they should fit.
+            documents: Their texts.
+            model: As for `chat_completion`.
+            top: How many of the best are wanted.
+
+        Raises:
+            ArgumentsError: The query is empty, or there are no documents.
+            VeError: As for `Gateway.stream`.
+        """
+        if not query.strip() or not documents:
+            raise ArgumentsError("There is nothing to put in order.", hint="Give a query and its documents.")
+        request = RerankRequest(
+            model=self._named(model, "rerank"), query=query, documents=tuple(documents), top=top
+        )
+        return await self._session.rerank(request, deadlines=self._deadlines)
+
+    def _named(self, model: str | None, kind: str) -> str:
+        """Return the model that a call means: its own, the client's, or the configuration's."""
+        name = model or (self._model if kind == "chat" or self._only else None)
         if self._only:
-            if not model and not self._model:
+            if not name:
                 raise ArgumentsError(
                     "No model is named.", hint="Give model=… here, or once to VectorEngineClient(model=…)."
                 )
-            name = f"{self._only}/{name}"
-        return chat_request(messages, model=name, stream=stream, settings=settings)
+            return f"{self._only}/{name}"
+        return name or self._session.config.default(kind).model
+
+    def _request(
+        self, messages: str | Sequence[MessageLike], model: str | None, stream: bool, settings: dict[str, Any]
+    ) -> ChatRequest:
+        return chat_request(messages, model=self._named(model, "chat"), stream=stream, settings=settings)
+
+
+def _typed(fields: Mapping[str, Any], kind: type[Typed]) -> Typed:
+    """Return a value of these fields, each of its type.
+
+    Raises:
+        ArgumentsError: One of them isn't.
+    """
+    try:
+        return msgspec.convert(fields, kind)
+    except msgspec.ValidationError as error:
+        raise ArgumentsError(f"An argument can't be used: {error}.") from None
 
 
 def chat_request(
@@ -181,7 +274,7 @@ def chat_request(
         BadRequestError: A dict is not a message of chat completions.
     """
     if isinstance(messages, str):
-        messages = [{"role": "user", "content": messages}]
+        messages = [{"role": "user", "content": messages}] if messages.strip() else []
     if not messages:
         raise ArgumentsError("There are no messages.", hint='Give at least {"role": "user", "content": "…"}.')
     own = {name: value for name, value in settings.items() if name in ChatRequest.__struct_fields__}
@@ -192,9 +285,14 @@ def chat_request(
         wire["tool_choice"] = own.pop("tool_choice")
     if isinstance(own.get("stop"), str):
         own["stop"] = (own["stop"],)
+    own = {name: getattr(_typed({"model": model, **own}, ChatRequest), name) for name in own}
     dicts = [dict(message) for message in messages if not isinstance(message, Message)]
     body = {"model": model, "messages": dicts or [{"role": "user", "content": "."}], **wire}
-    read = get_dialect("chat_completions").decode_request(msgspec.json.encode(body))
+    try:
+        raw = msgspec.json.encode(body)
+    except TypeError as error:
+        raise ArgumentsError(f"An argument can't be sent: {error}.") from None
+    read = get_dialect("chat_completions").decode_request(raw)
     from_dicts = iter(read.messages)
     joined = tuple(message if isinstance(message, Message) else next(from_dicts) for message in messages)
     return msgspec.structs.replace(

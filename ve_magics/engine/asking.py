@@ -283,27 +283,34 @@ class Asking:
 
     def failure(self) -> RequestError | RouteExhaustedError | UserError:
         """Return the error to raise when nobody answered."""
-        failures = self._failures
-        if not failures:
-            if self._refusals:
-                return self._refusals[0][1]
-            return TimedOutError(f"No target of {self._route.name} could be tried in time.", phase="total")
-        last = failures[-1]
         if self._delivered:
+            last = self._failures[-1]
             return InterruptedStreamError(
                 f"The answer broke off: {last.message}", cause=last, partial="".join(self._partial)
             )
-        if len(failures) == 1 and not self._refusals:
-            return last
-        names = list(dict.fromkeys(failure.target for failure in failures))
-        if len(names) > 1:
-            message = f"All {len(names)} targets of {self._route.name} failed; the last, {last.target}: {last.message}"
-        elif len(failures) > 1:
-            message = f"{names[0]} failed {len(failures)} times: {last.message}"
-        else:
-            message = f"{names[0]} failed: {last.message}"
-        hint = last.hint
-        if self._refusals:
-            target, refusal = self._refusals[0]
-            hint = f"{target} was not asked: {refusal.message} {refusal.hint}".rstrip()
-        return RouteExhaustedError(message, attempts=failures, hint=hint)
+        return exhausted(self._route, self._failures, self._refusals)
+
+
+def exhausted(
+    route: Route, failures: list[RequestError], refusals: list[tuple[Target, UserError]]
+) -> RequestError | RouteExhaustedError | UserError:
+    """Return the error to raise when every target of a route has failed or could not be asked."""
+    if not failures:
+        if refusals:
+            return refusals[0][1]
+        return TimedOutError(f"No target of {route.name} could be tried in time.", phase="total")
+    last = failures[-1]
+    if len(failures) == 1 and not refusals:
+        return last
+    names = list(dict.fromkeys(failure.target for failure in failures))
+    if len(names) > 1:
+        message = f"All {len(names)} targets of {route.name} failed; the last, {last.target}: {last.message}"
+    elif len(failures) > 1:
+        message = f"{names[0]} failed {len(failures)} times: {last.message}"
+    else:
+        message = f"{names[0]} failed: {last.message}"
+    hint = last.hint
+    if refusals:
+        target, refusal = refusals[0]
+        hint = f"{target} was not asked: {refusal.message} {refusal.hint}".rstrip()
+    return RouteExhaustedError(message, attempts=failures, hint=hint)

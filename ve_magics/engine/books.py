@@ -72,6 +72,24 @@ class Books:
         hint = "" if request.max_tokens else "Limit the answer with --max-tokens N, or raise the budget."
         return self.purse.reserved(most, of, hint=hint)
 
+    def reserved_for(self, model: str, most: Usage) -> AbstractContextManager[None]:
+        """Keep free what a request that uses so much at most could cost.
+
+        Raises:
+            BudgetError: It could pass a limit; nothing may be sent.
+        """
+        if not self.purse.limited:
+            return self.purse.reserved(None, "")
+        dearest: float | None = 0.0
+        of = model
+        for target in self._config.route(model).targets:
+            amount = catalog.cost(most, self._config.price(target)).amount
+            if amount is None:
+                dearest, of = None, str(target)
+                break
+            dearest = max(dearest or 0.0, amount)
+        return self.purse.reserved(dearest, of)
+
     def add(self, accumulator: Accumulator, trace: Trace) -> None:
         """Write a line for every answer that came live; one that broke off is paid for all the same."""
         for billed in trace.billed:

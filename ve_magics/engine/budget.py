@@ -28,6 +28,9 @@ MOST_OUTPUT = 128_000
 """Tokens that an answer has at most where the request doesn't limit it."""
 
 IMAGE_TOKENS = 2_000
+IMAGE_OUTPUT = 20_000
+"""Tokens that a picture which is made has at most."""
+
 MESSAGE_TOKENS = 16
 """Tokens that a message costs beside what it says, at most."""
 

@@ -7,6 +7,7 @@ before it is sure that the answer has begun.
     calling   address, key, status: from a dialect's request to a reply
     trial     one try at one target
     asking    one request over all its tries: fallback, hedge, restart, the error at the end
+    single    the same for what is answered in one piece: embeddings, pictures, ranks
     splice    going on with a broken answer on another target
 """
 
@@ -16,12 +17,15 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 
 import msgspec
+from msgspec.structs import replace
 
+from ve_magics.dialects import embeddings, images, rerank
 from ve_magics.dialects.contract import WireRequest
 from ve_magics.engine.asking import Asking, Sleep
 from ve_magics.engine.calling import ERROR_LIMIT, Caller, refused, wire_call
 from ve_magics.engine.config import Config
 from ve_magics.engine.config_file import Midstream
+from ve_magics.engine.single import Codec, Single, Value
 from ve_magics.engine.trace import Billed, Trace, Tried
 from ve_magics.engine.transport.wire import Deadlines, Reply, Transport
 from ve_magics.errors import RequestError
@@ -135,6 +139,69 @@ class Gateway:
     def _pooled(self, route: Route) -> bool:
         """Whether the one target's provider has several keys, each with a prompt cache of its own."""
         return self.config.pooled(route.targets[0].provider)
+
+    async def embed(
+        self,
+        request: embeddings.EmbedRequest,
+        *,
+        deadlines: Deadlines | None = None,
+        trace: Trace | None = None,
+    ) -> embeddings.EmbedResponse:
+        """Return the vectors of texts.
+
+        Raises:
+            VeError: As for `stream`.
+        """
+        codec = Codec(
+            lambda model, provider: embeddings.encode_request(replace(request, model=model), provider),
+            lambda body, provider: embeddings.decode_response(body, provider, len(request.inputs)),
+        )
+        return await self._single(request.model, codec, deadlines, trace)
+
+    async def generate_image(
+        self, request: images.ImageRequest, *, deadlines: Deadlines | None = None, trace: Trace | None = None
+    ) -> images.ImageResponse:
+        """Return pictures; never asked for twice because an answer got lost.
+
+        Raises:
+            VeError: As for `stream`.
+        """
+        codec = Codec(
+            lambda model, provider: images.encode_request(replace(request, model=model), provider),
+            images.decode_response,
+        )
+        return await self._single(request.model, codec, deadlines, trace, mutation=True)
+
+    async def rerank(
+        self, request: rerank.RerankRequest, *, deadlines: Deadlines | None = None, trace: Trace | None = None
+    ) -> rerank.RerankResponse:
+        """Return the order in which documents fit a query.
+
+        Raises:
+            VeError: As for `stream`.
+        """
+        codec = Codec(
+            lambda model, provider: rerank.encode_request(replace(request, model=model), provider),
+            lambda body, provider: rerank.decode_response(body, provider, len(request.documents)),
+        )
+        return await self._single(request.model, codec, deadlines, trace)
+
+    async def _single(
+        self,
+        model: str,
+        codec: Codec[Value],
+        deadlines: Deadlines | None,
+        trace: Trace | None,
+        *,
+        mutation: bool = False,
+    ) -> Value:
+        single = Single(self._caller, self.router, codec, clock=self.clock, sleep=self.sleep)
+        return await single.ask(
+            self.config.route(model),
+            DEFAULT if deadlines is None else deadlines,
+            Trace() if trace is None else trace,
+            mutation=mutation,
+        )
 
     async def call(
         self, wire: WireRequest, provider: Provider, *, deadlines: Deadlines | None = None, key_index: int = 0

@@ -11,13 +11,17 @@ import random
 import time
 import uuid
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import AbstractContextManager, aclosing
 from pathlib import Path
 from typing import Any
 
+from ve_magics.dialects.embeddings import EmbedRequest, EmbedResponse
+from ve_magics.dialects.images import ImageRequest, ImageResponse
+from ve_magics.dialects.rerank import RerankRequest, RerankResponse
 from ve_magics.engine import recording as recordings
 from ve_magics.engine.answers import Answers
 from ve_magics.engine.books import Books
+from ve_magics.engine.budget import IMAGE_OUTPUT, text_tokens
 from ve_magics.engine.config import Config
 from ve_magics.engine.config_file import home
 from ve_magics.engine.filming import Filming
@@ -26,7 +30,7 @@ from ve_magics.engine.recording import Kept, Mode, Recording
 from ve_magics.engine.transport import App, Deadlines, Mounted, Transport
 from ve_magics.errors import ArgumentsError, ConfigError, RecordingError, StoreError
 from ve_magics.events import Accumulator, Event, events_of
-from ve_magics.messages import ChatRequest, ChatResponse
+from ve_magics.messages import ChatRequest, ChatResponse, Usage
 from ve_magics.routing import Router, Target
 from ve_magics.store.database import Database, open_memory, open_store
 from ve_magics.store.ledger import Ledger
@@ -333,6 +337,58 @@ class Session:
                 accumulator.add(event)
         return accumulator.response()
 
+    async def embed(
+        self, request: EmbedRequest, *, deadlines: Deadlines | None = None, trace: Trace | None = None
+    ) -> EmbedResponse:
+        """Return the vectors of texts; booked, never cached.
+
+        Raises:
+            VeError: As for `Gateway.stream`; in replay mode nobody is asked.
+        """
+        trace = Trace() if trace is None else trace
+        read = sum(text_tokens(item) if isinstance(item, str) else len(item) for item in request.inputs)
+        with self._single(request.model, Usage(input=read)):
+            response = await self.gateway.embed(request, deadlines=deadlines or self.deadlines, trace=trace)
+            trace.cost = self.books.write(_served(trace), response.usage, kind="embedding")
+        return response
+
+    async def generate_image(
+        self, request: ImageRequest, *, deadlines: Deadlines | None = None, trace: Trace | None = None
+    ) -> ImageResponse:
+        """Return pictures; booked, never cached.
+
+        Raises:
+            VeError: As for `Gateway.stream`; in replay mode nobody is asked.
+        """
+        trace = Trace() if trace is None else trace
+        most = Usage(input=text_tokens(request.prompt), output=IMAGE_OUTPUT * (request.n or 1))
+        with self._single(request.model, most):
+            response = await self.gateway.generate_image(
+                request, deadlines=deadlines or self.deadlines, trace=trace
+            )
+            trace.cost = self.books.write(_served(trace), response.usage, kind="image")
+        return response
+
+    async def rerank(
+        self, request: RerankRequest, *, deadlines: Deadlines | None = None, trace: Trace | None = None
+    ) -> RerankResponse:
+        """Return the order in which documents fit a query; booked, never cached.
+
+        Raises:
+            VeError: As for `Gateway.stream`; in replay mode nobody is asked.
+        """
+        trace = Trace() if trace is None else trace
+        read = sum(text_tokens(text) + text_tokens(request.query) for text in request.documents)
+        with self._single(request.model, Usage(input=read)):
+            response = await self.gateway.rerank(request, deadlines=deadlines or self.deadlines, trace=trace)
+            trace.cost = self.books.write(_served(trace), response.usage, kind="rerank")
+        return response
+
+    def _single(self, model: str, most: Usage) -> AbstractContextManager[None]:
+        if self.mode == "replay":
+            raise self.lacks("")
+        return self.books.reserved_for(model, most)
+
     async def aclose(self) -> None:
         """Close the connections and the store; videos go on at their providers."""
         if self._filming is not None:
@@ -341,6 +397,11 @@ class Session:
             await self._transport.aclose()
         if self._store is not None:
             self._store.close()
+
+
+def _served(trace: Trace) -> Target:
+    assert trace.served is not None, "an answer has been given by somebody"
+    return trace.served
 
 
 def keepable(response: ChatResponse) -> bool:

@@ -184,10 +184,7 @@ class Trial:
 
 
 def _begins(batch: list[Event]) -> bool:
-    for event in batch:
-        if isinstance(event, _BEGINS):
-            return True
-    return False
+    return any(isinstance(event, _BEGINS) for event in batch)
 
 
 def _failure(error: RequestError | UserError) -> str:

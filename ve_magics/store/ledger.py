@@ -10,7 +10,7 @@ import msgspec
 from ve_magics.messages import Usage
 from ve_magics.store.database import Database
 
-Kind = Literal["chat", "video", "embedding", "image"]
+Kind = Literal["chat", "video", "embedding", "image", "rerank"]
 Group = Literal["provider", "model", "notebook", "day", "kind", "session"]
 
 _COLUMNS: dict[Group, str] = {
