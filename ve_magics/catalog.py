@@ -140,6 +140,30 @@ FAMILIES: tuple[tuple[str, tuple[str, ...]], ...] = (
 """Who serves a family of models, the maker first."""
 
 
+CONTEXTS: tuple[tuple[str, int], ...] = (
+    ("gpt-5.1", 272_000),
+    ("gpt-5.2", 272_000),
+    ("claude-opus-4-5", 200_000),
+    ("claude-haiku-4-5", 200_000),
+    ("gemini-3.1-", 1_048_576),
+    ("deepseek-chat", 128_000),
+    ("deepseek-reasoner", 128_000),
+    ("tutor", 128_000),
+    ("thinker", 128_000),
+)
+"""Most tokens of a question, by how a model's name begins. A model that has no row is taken to have room enough."""
+
+
+def context(model: str) -> int | None:
+    """Return how many tokens a question to a model may have; None where that isn't known.
+
+    Args:
+        model: The provider's own name of the model, with or without a maker in front.
+    """
+    name = model.lower().rpartition("/")[2]
+    return next((tokens for prefix, tokens in CONTEXTS if name.startswith(prefix)), None)
+
+
 class Price(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a model costs, in US dollars. None where it isn't known.
 

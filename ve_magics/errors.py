@@ -29,6 +29,7 @@
     │  ├─ DecodeError                   the bytes don't speak the dialect
     │  └─ InterruptedStreamError        broke after the first token; carries what came
     ├─ RouteExhaustedError              every target failed; knows each attempt
+    ├─ UnfitAnswerError                 the answer lacks the form that was asked for; carries what came
     ├─ ToolError
     │  ├─ UnknownToolError
     │  ├─ ToolArgumentsError
@@ -369,6 +370,22 @@ class RouteExhaustedError(VeError):
         self.retryable = any(attempt.retryable for attempt in self.attempts)
         self.retry_after = last.retry_after
         self.request_id = last.request_id
+
+
+class UnfitAnswerError(VeError):
+    """The answer lacks the form that was asked for, although the model was told what is wrong with it.
+
+    Args:
+        message: What happened.
+        raw: The answer as it came.
+        hint: What to do.
+    """
+
+    http_status = 502
+
+    def __init__(self, message: str, *, raw: str, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.raw = raw
 
 
 class ToolError(VeError):

@@ -47,7 +47,7 @@ def image(source: str, *, directory: Path, namespace: Mapping[str, Any]) -> Imag
         return Image(url=source)
     data: bytes | None = None
     if source.isidentifier() and source in namespace:
-        data = _shown(namespace[source])
+        data = picture_of(namespace[source])
         if data is None:
             raise ArgumentsError(
                 f"The variable {source} is not a picture.", hint="Give bytes, a PIL image or a figure."
@@ -73,7 +73,8 @@ def file(source: str, *, directory: Path) -> File:
     return File(data=data, media_type=media_type, name=Path(source).name)
 
 
-def _shown(value: Any) -> bytes | None:
+def picture_of(value: Any) -> bytes | None:
+    """Return how a value shows itself as a picture, as bytes; None where it doesn't."""
     if isinstance(value, (bytes, bytearray, memoryview)):
         return bytes(value)
     for method in ("_repr_png_", "_repr_jpeg_"):
