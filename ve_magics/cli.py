@@ -31,6 +31,13 @@ def _sim(options: argparse.Namespace) -> int:
     return 0
 
 
+def _serve(options: argparse.Namespace) -> int:
+    from ve_magics.server import serve
+
+    serve(options.host, options.port, config_file=options.config)
+    return 0
+
+
 def _doctor(_: argparse.Namespace) -> int:
     from ve_magics.engine.doctor import examine
     from ve_magics.engine.session import Session
@@ -66,8 +73,16 @@ def parser() -> argparse.ArgumentParser:
     lab.add_argument(
         "--folder", type=Path, default=Path("demo"), help="where the notebook goes (default: demo)"
     )
-    lab.add_argument("arguments", nargs=argparse.REMAINDER, help="passed on to jupyter lab")
+    lab.epilog = "All other arguments are passed on to jupyter lab."
     lab.set_defaults(run=_lab)
+
+    serve = commands.add_parser(
+        "serve", help="serve all models over HTTP to any OpenAI, Anthropic or Gemini client"
+    )
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen at (default: 127.0.0.1)")
+    serve.add_argument("--port", type=int, default=8700, help="port; 0 takes a free one (default: 8700)")
+    serve.add_argument("--config", type=Path, help="configuration file instead of the user's own")
+    serve.set_defaults(run=_serve)
 
     sim = commands.add_parser("sim", help="serve the simulated providers over HTTP")
     sim.add_argument("--host", default="127.0.0.1", help="address to listen at (default: 127.0.0.1)")
@@ -81,7 +96,11 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
-    options = parser().parse_args(arguments)
+    top = parser()
+    options, others = top.parse_known_args(arguments)
+    if others and options.command != "lab":
+        top.error(f"unrecognized arguments: {' '.join(others)}")
+    options.arguments = others
     try:
         status: int = options.run(options)
     except VeError as error:
