@@ -236,6 +236,9 @@ def test_a_key_with_a_line_break_is_refused_without_being_shown(tmp_path: Path) 
         own.key("openai")
     assert "OPENAI_API_KEY" in str(caught.value)
     assert "canary" not in str(caught.value)
+    assert own.keys("openai") == ()
+    assert own.default("chat").model == "sim/tutor"
+    assert own.redactor.text("x") == "x"
 
 
 def test_the_keyring_is_asked_once_and_only_where_it_may_help(tmp_path: Path) -> None:

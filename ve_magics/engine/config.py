@@ -112,7 +112,7 @@ class Config:
         self._routes: dict[str, Route] = {}
         self._held: dict[str, Secret] = {}
         self._used: dict[str, str] = {}
-        self._from_keyring: dict[str, Secret | ConfigError | None] = {}
+        self._from_keyring: dict[str, Secret | MissingKeyError | None] = {}
         self._seen: dict[str, Secret] = {}
         self._key_listeners: list[Callable[[str, int], object]] = []
 
@@ -246,42 +246,50 @@ class Config:
         """
         if name in self._held:
             return (self._held[name],)
-        provider = self.provider(name)
-        row = self._rows.get(name)
-        named = () if row is None else row.keys or ((row.key,) if row.key else ())
-        if named:
-            found = (self._named_key(name, spec) for spec in named)
-            return tuple(secret for secret in found if isinstance(secret, Secret))
+        return tuple(found for found in self._found(name) if isinstance(found, Secret))
+
+    def _found(self, name: str) -> list[Secret | MissingKeyError]:
+        """Return what is known of a provider's keys: themselves, and why one that is there can't be used."""
+        provider, specs = self.provider(name), self._specs(name)
+        if specs:
+            return [found for spec in specs if (found := self._named_key(name, spec))]
         for variable in provider.key_names:
-            if secret := self._from_environment(variable):
-                return (secret,)
-        return ()
+            if (found := self._from_environment(variable)) is not None:
+                return [found]
+        return []
 
-    def _from_environment(self, variable: str) -> Secret | None:
-        value = self._environ.get(variable)
-        if not value:
-            return None
+    def _specs(self, name: str) -> tuple[str, ...]:
+        row = self._rows.get(name)
+        return () if row is None else row.keys or ((row.key,) if row.key else ())
+
+    def _from_environment(self, variable: str) -> Secret | MissingKeyError | None:
         known = self._seen.get(variable)
-        if known is None or known.reveal() != value:
-            known = self._seen[variable] = Secret(value.strip(), variable)
-        return known or None
+        if known is not None and known.reveal() == self._environ.get(variable):
+            return known
+        try:
+            known = Secret(self._environ.get(variable, "").strip(), variable)
+        except ConfigError as error:
+            return MissingKeyError(error.message, hint=error.hint)
+        if not known:
+            return None
+        self._seen[variable] = known
+        return known
 
-    def _named_key(self, name: str, spec: str) -> Secret | ConfigError | None:
-        if spec == "keyring":
-            if name not in self._from_keyring:
-                try:
-                    self._from_keyring[name] = self._keyring(name)
-                except ConfigError as error:
-                    self._from_keyring[name] = error
-            return self._from_keyring[name]
-        return self._from_environment(spec.removeprefix("env:"))
+    def _named_key(self, name: str, spec: str) -> Secret | MissingKeyError | None:
+        if spec != "keyring":
+            return self._from_environment(spec.removeprefix("env:"))
+        if name not in self._from_keyring:
+            try:
+                self._from_keyring[name] = self._keyring(name)
+            except ConfigError as error:
+                self._from_keyring[name] = MissingKeyError(error.message, hint=error.hint)
+        return self._from_keyring[name]
 
     def key(self, name: str, index: int = 0) -> Secret:
         """Return the key to send to a provider.
 
         Raises:
-            MissingKeyError: It needs one and none is known.
-            ConfigError: The system keyring holds it and can't be asked.
+            MissingKeyError: It needs one, and none is known or the one that is there can't be used.
         """
         keys = self.keys(name)
         if keys:
@@ -289,14 +297,12 @@ class Config:
         provider = self.provider(name)
         if provider.keyless:
             return NO_KEY
-        row = self._rows.get(name)
-        specs = () if row is None else row.keys or ((row.key,) if row.key else ())
-        for spec in specs or ("keyring",):
-            found = self._named_key(name, spec) if spec == "keyring" else None
-            if isinstance(found, Secret):
-                return found
-            if isinstance(found, ConfigError) and specs:
+        for found in self._found(name):
+            if isinstance(found, MissingKeyError):
                 raise MissingKeyError(found.message, hint=found.hint)
+        specs = self._specs(name)
+        if not specs and isinstance(kept := self._named_key(name, "keyring"), Secret):
+            return kept
         variables = [spec.removeprefix("env:") for spec in specs if spec.startswith("env:")]
         variable = next(iter(variables or provider.key_names), "")
         hint = f"Set {variable}, or type: %ve key {name}" if variable else f"Type: %ve key {name}"
