@@ -10,6 +10,7 @@ create call failed) and `unfetched` (the file didn't come). A job has `succeeded
 """
 
 from ve_magics.jobs.moves import (
+    SLACK,
     applied,
     certainly_not_made,
     expired,
@@ -48,6 +49,7 @@ from ve_magics.jobs.values import (
 
 __all__ = [
     "PATIENCE",
+    "SLACK",
     "TRANSITIONS",
     "UNFINISHED",
     "Done",

@@ -21,6 +21,9 @@ from ve_magics.errors import (
 from ve_magics.jobs.steps import PATIENCE, Timing
 from ve_magics.jobs.values import TRANSITIONS, Job, JobFailure, JobReply, JobState
 
+SLACK = 120.0
+"""Seconds by which a provider's clock may differ from ours."""
+
 
 def moved(job: Job, now: float, state: JobState | None = None, **changes: Any) -> Job:
     """Return the job with changed fields, in another state where one is given.
@@ -190,15 +193,19 @@ def retried(job: Job, now: float) -> Job:
 
 
 def matching(
-    job: Job, listed: Sequence[JobReply], taken: Collection[str], *, slack: float = 120.0
+    job: Job, listed: Sequence[JobReply], taken: Collection[str], *, slack: float = SLACK, twins: int = 1
 ) -> JobReply | None:
-    """Return the one video in a provider's list that can only be this job's, or None.
+    """Return a video in a provider's list that can only be this job's, or None.
+
+    Of several it is the oldest, where there are no more than jobs that asked for the very same and lost their answers
+    too: then it makes no difference which of them is whose.
 
     Args:
         job: An unknown one.
         listed: What the provider has.
         taken: The provider's ids of other jobs.
         slack: Seconds by which the clocks may differ.
+        twins: How many jobs that asked for the same have lost their answers, this one included.
     """
     found = [
         reply
@@ -208,6 +215,15 @@ def matching(
         and reply.created is not None
         and abs(reply.created - job.submitted) <= slack
         and reply.prompt == job.request.prompt
-        and reply.model in ("", job.model)
+        and _same_model(reply.model, job.model)
     ]
-    return found[0] if len(found) == 1 else None
+    if not 1 <= len({reply.provider_job_id for reply in found}) <= twins:
+        return None
+    return min(found, key=lambda reply: (reply.created or 0.0, reply.provider_job_id))
+
+
+def _same_model(said: str, asked: str) -> bool:
+    """Whether a name in a list can mean the model that was asked for: providers add a maker or a date."""
+    name = said.rpartition("/")[2]
+    own = asked.rpartition("/")[2]
+    return not name or name == own or name.startswith(f"{own}-")

@@ -164,6 +164,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         notebook: Path of the notebook that asked.
         cell: Id of its cell.
         parent: Our id of the job that this one remixes.
+        seen: Whether a cell has shown its video.
         revised_prompt: What the provider made of the prompt.
         handle: What the dialect needs to find the job again.
         revision: How often the store has seen it change.
@@ -201,6 +202,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     notebook: str = ""
     cell: str = ""
     parent: str = ""
+    seen: bool = False
     revised_prompt: str = ""
     handle: Mapping[str, Any] = {}
     revision: int = 0

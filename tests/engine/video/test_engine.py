@@ -15,19 +15,23 @@ from ve_magics.dialects.contract import WireRequest
 from ve_magics.dialects.videos.contract import Link
 from ve_magics.dialects.videos.openai_videos import OpenAIVideos
 from ve_magics.engine.video import VideoEngine
+from ve_magics.engine.video.driver import Driver
 from ve_magics.engine.video.landing import UnfitFileError
 from ve_magics.errors import (
     BadRequestError,
     ConfigError,
     JobError,
     JobTransitionError,
+    NotFoundError,
+    PermissionDeniedError,
     RateLimitError,
+    StatusError,
     StoreBusyError,
     StoreError,
     TransportError,
     UnsupportedError,
 )
-from ve_magics.jobs import Job, JobReply, applied, lost, moved, submitting
+from ve_magics.jobs import Job, JobReply, Step, Submit, applied, lost, moved, submitting
 from ve_magics.store.jobs import JobStore
 
 pytestmark = pytest.mark.anyio
@@ -197,8 +201,8 @@ async def test_a_lost_answer_is_found_in_the_list(world: World) -> None:
 async def test_a_lost_answer_that_is_not_found_is_unknown(world: World) -> None:
     """Without a list nobody knows: the job says so and waits for the user, who settles it by the provider's id."""
     world.faults["create"] = [LOST]
-    world.listing = False
     engine = world.engine()
+    world.faults["list"] = [(503, b"")] * 3
     job = await film(world, engine)
     assert (job.state, world.creates) == ("unknown", 1)
     assert "may or may not" in job.note
@@ -623,7 +627,7 @@ async def test_killing_the_process_anywhere_loses_no_job_and_makes_none_twice(tm
 
 
 async def test_the_same_job_is_found_again_in_a_list_only_once(world: World) -> None:
-    """Two lost jobs with the same prompt are not taken for one another: what isn't certain stays unknown."""
+    """Of two lost jobs that asked for the same, each gets one of the two videos: which is whose makes no difference."""
     world.faults["create"] = [LOST, LOST]
     engine = world.engine()
 
@@ -632,10 +636,103 @@ async def test_the_same_job_is_found_again_in_a_list_only_once(world: World) -> 
         return await asyncio.gather(*(engine.wait(job.id) for job in jobs))
 
     jobs = await world.run(work())
-    assert [job.state for job in jobs].count("unknown") >= 1
+    assert [job.state for job in jobs] == ["succeeded", "succeeded"]
     assert world.creates == 2
-    ids = [job.provider_job_id for job in jobs if job.provider_job_id]
-    assert len(ids) == len(set(ids))
+    assert {job.provider_job_id for job in jobs} == {"v1", "v2"}
+
+
+async def test_one_of_two_videos_is_nobodys_guess(world: World) -> None:
+    """Where a list holds more videos than jobs that may have made them, the job stays unknown."""
+    world.videos["other"] = {
+        "id": "other",
+        "prompt": REQUEST.prompt,
+        "model": "film",
+        "created_at": world.now,
+        "polls": 0,
+    }
+    world.faults["create"] = [LOST]
+    assert (await film(world, world.engine())).state == "unknown"
+
+
+async def test_a_provider_without_a_list_is_asked_once(world: World) -> None:
+    """Who has no list says so once; then the job waits for its user."""
+    world.faults["create"] = [LOST]
+    world.listing = False
+    assert (await film(world, world.engine())).state == "unknown"
+    assert world.seen == ["create", "list"]
+
+
+async def test_only_an_id_that_the_provider_knows_settles_a_job(world: World) -> None:
+    """A mistyped id, or another job's, leaves the job unknown."""
+    engine = world.engine()
+    first = await film(world, engine)
+    world.faults["create"] = [LOST]
+    world.listing = False
+    job = await film(world, engine)
+    with pytest.raises(NotFoundError):
+        await engine.settle(job.id, provider_job_id="v9")
+    with pytest.raises(JobError, match=f"is the video of job {first.id}"):
+        await engine.settle(job.id, provider_job_id="v1")
+    assert engine.store.get(job.id) == job
+    assert (await engine.settle(job.id, provider_job_id="v2")).state == "running"
+    assert (await finish(world, engine, job)).state == "succeeded"
+
+
+async def test_a_job_that_another_kernel_sends_meanwhile_is_not_sent_again(world: World) -> None:
+    """A kernel that was suspended just before its create call finds the job changed and lets it be."""
+    job = Job(id="j", key="k", provider="sim", request=REQUEST, created=world.now, folder=str(world.folder))
+    world.store.add(job)
+
+    class Suspended(Driver):
+        async def _take(self, step: Step, job: Job, looks: int) -> bool:
+            if isinstance(step, Submit) and job.revision == 0:
+                world.store.move(submitting(job, world.now))
+            return await super()._take(step, job, looks)
+
+    await world.run(Suspended(world.engine()._means, lambda _: None).drive("j"))
+    found = world.store.get("j")
+    assert found is not None
+    assert (world.creates, found.state) == (0, "unknown")
+
+
+async def test_one_job_is_resumed_and_shown(world: World) -> None:
+    """A job with work left goes on when it is named; one that has ended says so, and remembers that it was shown."""
+    engine = world.engine()
+    job = Job(id="j", key="k", provider="sim", request=REQUEST, created=world.now, folder=str(world.folder))
+    world.store.add(job)
+    assert (await world.run(resume_and_wait(engine, "j"))).state == "succeeded"
+    with pytest.raises(JobError, match="succeeded already"):
+        await engine.resume("j")
+    assert engine.note_seen("j").seen
+    assert engine.note_seen("j").revision == engine.note_seen("j").revision
+
+
+async def resume_and_wait(engine: VideoEngine, job_id: str) -> Job:
+    await engine.resume(job_id)
+    return await engine.wait(job_id)
+
+
+async def test_a_file_whose_time_is_up_is_said_to_be_gone(world: World) -> None:
+    """A provider that has deleted the file ends the job as expired at once, whatever word it has for that."""
+    for fault in (
+        NotFoundError("No.", status=404, code="expired"),
+        StatusError("Gone.", status=410),
+    ):
+        world.faults["content"] = [fault]
+        job = await film(world, world.engine())
+        assert (job.state, job.path) == ("expired", "")
+    world.faults["content"] = [NotFoundError("Not yet.", status=404)]
+    assert (await film(world, world.engine())).state == "succeeded"
+
+
+async def test_an_unsafe_address_is_tried_once(world: World) -> None:
+    """An address that must not be fetched from fails the job at once; the file can be tried again."""
+    world.faults["content"] = [PermissionDeniedError("It leads inside.", status=200, code="unsafe_address")]
+    engine = world.engine()
+    job = await film(world, engine)
+    assert (job.state, job.fetches) == ("failed", 1)
+    await engine.retry(job.id)
+    assert (await finish(world, engine, job)).state == "succeeded"
 
 
 async def test_a_reply_is_folded_into_an_unknown_job() -> None:

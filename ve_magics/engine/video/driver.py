@@ -10,8 +10,9 @@ from pathlib import Path
 from ve_magics.dialects.contract import WireRequest
 from ve_magics.dialects.videos.contract import Link, Variant
 from ve_magics.engine.video.landing import UnfitFileError, file_stem, land_poster, land_video, landed
+from ve_magics.engine.video.lost import listed, own_of
 from ve_magics.engine.video.means import Means
-from ve_magics.errors import JobChangedError, JobTransitionError, StoreError, VeError
+from ve_magics.errors import JobChangedError, NotFoundError, StatusError, StoreError, VeError
 from ve_magics.jobs import (
     Done,
     Expire,
@@ -25,7 +26,6 @@ from ve_magics.jobs import (
     certainly_not_made,
     expired,
     lost,
-    matching,
     missed,
     moved,
     next_step,
@@ -36,6 +36,9 @@ from ve_magics.jobs import (
 
 STORE_TRIES = 30
 """How often in a row the store may fail before a job is left to the next kernel."""
+
+UNSAFE = "unsafe_address"
+"""The code with which a fetcher refuses an address that must not be fetched from."""
 
 LOOKS_IN_LIST = 3
 """How often a provider's list is read for a job whose answer got lost."""
@@ -118,10 +121,11 @@ class Driver:
             return False
 
     async def _submit(self, job: Job, honours_keys: bool) -> None:
-        try:
-            job = self.record(job.id, lambda fresh: submitting(fresh, self._means.clock()))
-        except JobTransitionError:  # cancelled by another kernel at the last moment
+        try:  # as it was read or not at all: whoever was quicker may have sent it, or stopped it
+            job = self._means.store.move(submitting(job, self._means.clock()))
+        except JobChangedError:
             return
+        self._publish(job)
         self.sending.add(job.id)
         self.quiet.clear()
         try:
@@ -162,17 +166,12 @@ class Driver:
         """Look for a lost job in its provider's list; returns whether to go on driving it."""
         if job.state == "submitting":
             job = self.record(job.id, lambda fresh: self._lost(fresh, honours_keys=False))
-        try:
-            provider, dialect = self._means.provider(job.provider), self._means.speaks(job.provider)
-            wire = dialect.encode_list()
-            if wire is None:
+        found = None
+        with suppress(VeError):
+            replies = await listed(self._means, job)
+            if replies is None:
                 return False
-            page = dialect.decode_list(*await self._means.call(wire, provider))
-        except VeError:
-            page = None
-        others = self._means.store.find(limit=100_000)
-        taken = {other.provider_job_id for other in others if other.provider == job.provider}
-        found = matching(job, page.replies, taken) if page is not None else None
+            found = own_of(self._means.store, job, replies)
         if found is not None:
             self._advance(job, lambda fresh: applied(fresh, found, self._means.clock()))
             return True
@@ -184,7 +183,7 @@ class Driver:
     async def _fetch_result(self, job: Job) -> None:
         cost = self._means.account(job)
         folder, stem = Path(job.folder), job.stem or file_stem(job.request.prompt, job.id)
-        final, problem = False, "The provider says that the video is done, but not where it is."
+        final, gone, problem = False, False, "The provider says that the video is done, but not where it is."
         there = None if job.stem else landed(folder, stem)
         if there is None:
             for source in self._sources(job, "video"):
@@ -194,14 +193,26 @@ class Driver:
                         folder,
                         stem,
                         self._means.offload,
+                        own=job.id[-8:],
                     )
                     break
                 except UnfitFileError as error:
                     final, problem = True, error.message
+                except StatusError as error:
+                    final = final or error.code == UNSAFE
+                    gone = (
+                        gone
+                        or error.status == 410
+                        or (isinstance(error, NotFoundError) and self._past(job, error))
+                    )
+                    problem = error.message
                 except VeError as error:
                     problem = error.message
                 except OSError as error:
                     problem = f"The file can't be written: {error.strerror or error}."
+        if there is None and gone:
+            self._advance(job, lambda fresh: expired(fresh, self._means.clock()))
+            return
         if there is None:
             self._advance(
                 job,
@@ -224,6 +235,11 @@ class Driver:
                 note="",
             ),
         )
+
+    def _past(self, job: Job, error: NotFoundError) -> bool:
+        """Whether a file that isn't there was deleted because its time was up."""
+        late = job.expires_at is not None and job.expires_at <= self._means.clock()
+        return late or "expired" in (error.code or "").lower()
 
     async def _fetch_poster(self, job: Job, folder: Path, stem: str) -> str:
         """Return the path of the picture for a video, or nothing: a film is worth having without one."""

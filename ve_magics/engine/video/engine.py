@@ -27,6 +27,7 @@ from ve_magics.errors import (
 )
 from ve_magics.jobs import (
     PATIENCE,
+    UNFINISHED,
     Job,
     JobReply,
     Timing,
@@ -156,12 +157,41 @@ class VideoEngine:
         self._start(job.id)
         return job
 
-    async def resume_all(self) -> tuple[Job, ...]:
-        """Go on with every job that has work left, whoever began it; returns them."""
-        jobs = self.store.unfinished()
+    async def resume_all(self, notebook: str | None = None) -> tuple[Job, ...]:
+        """Go on with every job that has work left, whoever began it; returns them.
+
+        A job that another engine drives is waited for; it is taken over when that one has died.
+
+        Args:
+            notebook: Only this notebook's.
+        """
+        jobs = self.store.find(notebook=notebook, states=UNFINISHED)
         for job in jobs:
             self._start(job.id)
         return jobs
+
+    async def resume(self, job_id: str) -> Job:
+        """Go on with one job that has work left; an unknown one is looked for in its provider's list again.
+
+        Raises:
+            JobError: There is no such job, or it has ended.
+        """
+        job = self._means.job(job_id)
+        if job.finished:
+            raise JobError(f"Job {job.id} has {job.state} already.", hint=f"See it: %ve jobs show {job.id}")
+        self._start(job_id)
+        return job
+
+    def note_seen(self, job_id: str) -> Job:
+        """Write down that a cell has shown a job's video.
+
+        Raises:
+            JobError: There is no such job.
+        """
+        job = self._means.job(job_id)
+        if job.seen:
+            return job
+        return self._driver.record(job_id, lambda fresh: moved(fresh, fresh.updated, seen=True))
 
     async def watch(self, job_id: str) -> AsyncGenerator[Job, None]:
         """Yield a job now and after each change, until it has ended or only the user can go on (`unknown`).
@@ -266,15 +296,23 @@ class VideoEngine:
 
         Args:
             job_id: Our id.
-            provider_job_id: The provider's id; where it is empty, the job is sent again.
+            provider_job_id: The provider's id, which it is asked about; where it is empty, the job is sent again.
 
         Raises:
-            JobError: There is no such job, or it isn't unknown.
+            JobError: There is no such job, it isn't unknown, or the id is another job's.
+            RequestError: The provider knows no such id, or can't be asked.
         """
         job = self._means.job(job_id)
         if job.state != "unknown":
             raise JobError(f"Job {job.id} is {job.state}: there is nothing to settle.")
         found = JobReply(provider_job_id=provider_job_id, state="running")
+        if provider_job_id:
+            for other in self.store.find(limit=100_000):
+                if (other.provider, other.provider_job_id) == (job.provider, provider_job_id):
+                    raise JobError(f"{provider_job_id} is the video of job {other.id}.")
+            provider, dialect = self._means.provider(job.provider), self._means.speaks(job.provider)
+            wire = dialect.encode_poll(applied(job, found, self._means.clock()))
+            dialect.decode_poll(*await self._means.call(wire, provider))
         job = self._driver.record(
             job_id,
             lambda fresh: (

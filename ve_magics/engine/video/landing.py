@@ -48,7 +48,7 @@ def file_stem(prompt: str, job_id: str) -> str:
 
 
 async def land_video(
-    pieces: Pieces, folder: Path, stem: str, offload: Offload, *, limit: int = MAX_VIDEO
+    pieces: Pieces, folder: Path, stem: str, offload: Offload, *, own: str = "", limit: int = MAX_VIDEO
 ) -> tuple[Path, Probe]:
     """Write a video into a folder and look inside it; nothing is left behind where that fails.
 
@@ -57,6 +57,7 @@ async def land_video(
         folder: Made where it isn't there.
         stem: Its name without ending.
         offload: Runs a slow function beside the event loop.
+        own: Keeps its unfinished file apart from those of other jobs that land under the same name.
         limit: Most bytes that are taken.
 
     Returns:
@@ -67,13 +68,13 @@ async def land_video(
         JobFailedError: It is no whole video.
         OSError: It can't be written.
     """
-    part = _begin(folder, f"{stem}.mp4.part")
+    part = _begin(folder, f"{stem}.{own}.mp4.part" if own else f"{stem}.mp4.part")
     try:
         await _write(pieces, part, limit)
         try:
             found = await offload(lambda: _settle_on_disk(part))
         except ValueError as error:
-            raise JobFailedError(f"What the provider sent is not a whole video: {error}.") from error
+            raise JobFailedError(_not_a_video(part, error)) from error
         return _rename(part, folder, stem, ".mp4"), found
     finally:
         part.unlink(missing_ok=True)
@@ -110,7 +111,20 @@ def landed(folder: Path, stem: str) -> tuple[Path, Probe] | None:
 
 def _begin(folder: Path, name: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    return folder / name
+    part = folder / name
+    part.unlink(missing_ok=True)  # a killed process may have left it as a second name of the finished file
+    return part
+
+
+def _not_a_video(part: Path, error: ValueError) -> str:
+    """Return what to say of a file that can't be played."""
+    with part.open("rb") as file:
+        head = file.read(512).lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if head.startswith((b"<!doctype html", b"<html", b"<head")):
+        return "The provider sent a web page instead of the video."
+    if head.startswith((b"<?xml", b"{", b"[")):
+        return "The provider sent a message instead of the video."
+    return f"What the provider sent is not a whole video: {error}."
 
 
 async def _write(pieces: Pieces, part: Path, limit: int) -> None:
