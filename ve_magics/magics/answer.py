@@ -2,17 +2,54 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import decimal
+import importlib
 import json
 import re
+import uuid
 from typing import Any
+
+import msgspec
 
 from ve_magics.catalog import Cost
 from ve_magics.engine.gateway import Trace, Tried
-from ve_magics.errors import DecodeError
+from ve_magics.errors import DecodeError, MissingExtraError
 from ve_magics.magics.markdown import neutralise
 from ve_magics.messages import ChatRequest, ChatResponse, Message, ToolCall, Usage
 
+_KEPT = (dt.datetime, dt.date, dt.time, dt.timedelta, decimal.Decimal, uuid.UUID)
 _FENCE = re.compile(r"^(`{3,}|~{3,})[^\n]*\n(.*?)^\1[`~]*[ \t]*$", re.MULTILINE | re.DOTALL)
+
+
+def records(value: Any) -> list[dict[str, Any]]:
+    """Return an answer's value as records: those of a list, of the one list that it holds, or itself.
+
+    Raises:
+        DecodeError: It is no record and no list of records.
+    """
+    if callable(dump := getattr(value, "model_dump", None)):
+        value = dump()
+    if isinstance(value, (list, tuple)):
+        rows = [_record(item) for item in value]
+    else:
+        row = _record(value)
+        lists = [item for item in row.values() if isinstance(item, list)] if row else []
+        whole = row is not None and len(row) == 1 and len(lists) == 1
+        rows = [_record(item) for item in lists[0]] if whole else [row]
+    found = [row for row in rows if row is not None]
+    if len(found) < len(rows):
+        raise DecodeError(
+            "The answer holds no records.", hint="Ask for a list of objects: --schema list[NAME]"
+        )
+    return found
+
+
+def _record(item: Any) -> dict[str, Any] | None:
+    if callable(dump := getattr(item, "model_dump", None)):
+        item = dump()
+    plain = msgspec.to_builtins(item, enc_hook=lambda other: other, builtin_types=_KEPT)
+    return plain if isinstance(plain, dict) else None
 
 
 class Answer:
@@ -26,6 +63,7 @@ class Answer:
         source: `provider`, `cache` or `recording`.
         cost: US dollars, when the answer was made; its `amount` is None where the price is unknown.
         attempts: Every try, the failed ones included.
+        parsed: The notebook's own object, where the cell asked for JSON or named a schema; None elsewhere.
     """
 
     def __init__(
@@ -37,6 +75,7 @@ class Answer:
         self.source = trace.source
         self.cost: Cost = trace.cost
         self.attempts: tuple[Tried, ...] = tuple(trace.attempts)
+        self.parsed: Any = None
         self._served = trace.served
 
     @property
@@ -94,6 +133,42 @@ class Answer:
             except ValueError:
                 continue
         raise DecodeError("The answer is not JSON.", hint="Ask for JSON alone, or read .text")
+
+    @property
+    def df(self) -> Any:
+        """The answer as a pandas DataFrame: a row for each record of a list, or one row for a single record.
+
+        Raises:
+            MissingExtraError: pandas isn't installed.
+            DecodeError: The answer isn't JSON, or holds no records.
+        """
+        try:
+            pandas = importlib.import_module("pandas")
+        except ImportError:
+            missing = MissingExtraError("A DataFrame", "all")
+            missing.hint = "pip install pandas"
+            raise missing from None
+        return pandas.DataFrame(records(self.json if self.parsed is None else self.parsed))
+
+    @property
+    def served(self) -> str:
+        """Who answered, as `provider/model`; empty where it isn't known."""
+        return str(self._served or "")
+
+    def follow(self, first: Answer) -> None:
+        """Count in what an answer cost that came before and was no use."""
+        amounts = (first.cost.amount, self.cost.amount)
+        total = None if None in amounts else sum(amount or 0.0 for amount in amounts)
+        self.cost = Cost(total, first.cost.saved + self.cost.saved, self.cost.reported)
+        self.attempts = (*first.attempts, *self.attempts)
+
+    def hide_once(self) -> None:
+        """Show nothing the next time that the answer is displayed: it stands in the cell already."""
+
+        def hide() -> None:
+            del self._ipython_display_
+
+        self._ipython_display_ = hide
 
     def facts(self) -> dict[str, Any]:
         """Return what varies from run to run, for output metadata."""

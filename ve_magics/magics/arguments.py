@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import keyword
+import re
 import shlex
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -13,7 +14,7 @@ import msgspec
 
 from ve_magics.errors import ArgumentsError
 from ve_magics.jobs import VideoRequest
-from ve_magics.messages import ChatRequest, Image, Message, Part, system, user
+from ve_magics.messages import ChatRequest, Image, Message, Part, Text, system
 
 
 class Parser(argparse.ArgumentParser):
@@ -118,20 +119,41 @@ examples:
 
   %%chat -s "You are a poet." --param seed=7 --image photo.png
   Describe this picture in eight lines.
+
+  %%chat -c report --new
+  What stands out in this table? {{ df }}
+
+  %%chat --schema Invoice -o invoice
+  Read this invoice: {{ Path("invoice.txt") }}
+
+  %%chat --fix
+"""
+LINE_EXAMPLES = """\
+examples:
+  %chat What is a context manager?
+  answer = %chat -m openai/gpt-5.4-mini -t 0 Name three rivers in China.
+  %chat --fix
 """
 
 
-def chat_parser() -> Parser:
-    """Return the parser of `%%chat`."""
-    parser = Parser("%%chat", "Ask a model; the answer streams into the cell.", CHAT_EXAMPLES)
-    add = parser.add_argument
-    add(
-        "model",
-        nargs="?",
-        metavar="MODEL",
-        help="a route, an alias or provider/name; the default where left out",
+def chat_parser(*, line: bool = False) -> Parser:
+    """Return the parser of `%%chat`, or of `%chat`, whose line holds the question behind the flags."""
+    parser = Parser(
+        "%chat" if line else "%%chat",
+        "Ask a model; the answer streams into the cell.",
+        LINE_EXAMPLES if line else CHAT_EXAMPLES,
     )
-    add("-m", "--model", dest="named", metavar="MODEL", help="the same, by flag")
+    add = parser.add_argument
+    if line:
+        parser.set_defaults(model=None)
+    else:
+        add(
+            "model",
+            nargs="?",
+            metavar="MODEL",
+            help="a route, an alias or provider/name; the default where left out",
+        )
+    add("-m", "--model", dest="named", metavar="MODEL", help="the model, by flag")
     add("-s", "--system", metavar="SYSTEM", help="a system prompt")
     add("-t", "--temperature", type=number, metavar="T", help="0 is the steadiest")
     add("--max-tokens", type=count, metavar="N", help="upper bound of the answer in tokens")
@@ -143,6 +165,16 @@ def chat_parser() -> Parser:
         metavar="K=V",
         help="any other setting: top_p=0.9, seed=7, effort=low, stop='[\"END\"]'",
     )
+    add("-c", "--conversation", metavar="NAME", help="go on with this conversation")
+    add("--new", action="store_true", help="begin the conversation anew with this cell")
+    add("-f", "--format", choices=("markdown", "text", "json", "code"), help="the form of the answer")
+    add(
+        "--schema",
+        metavar="NAME",
+        help="a class or JSON Schema that the answer must fit; list[NAME] for several",
+    )
+    add("--fix", action="store_true", help="send the last error and its cell along")
+    add("--raw", action="store_true", help="send the prompt as it stands, {{ }} included")
     add(
         "--image",
         action="append",
@@ -159,6 +191,32 @@ def chat_parser() -> Parser:
     add("-o", "--output", type=variable, metavar="NAME", help="keep the answer in this variable")
     add("-h", "--help", action="store_true", help="show this")
     return parser
+
+
+_WORD = re.compile(r"""\s*((?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|[^\s"'\\])+)""")
+
+
+def split_line(parser: Parser, line: str) -> tuple[str, str]:
+    """Return the flags of a line magic, and the question behind them, untouched.
+
+    Args:
+        parser: Knows which flags take a value.
+        line: The line. The question begins at the first word that is no flag, or behind `--`.
+    """
+    takes = {name: action.nargs != 0 for action in parser._actions for name in action.option_strings}
+    end, value = 0, False
+    while found := _WORD.match(line, end):
+        word = found[1]
+        if not value:
+            if word == "--":
+                return line[:end], line[found.end() :].strip()
+            if not word.startswith("-") or word == "-":
+                break
+            value = takes.get(word, False)
+        else:
+            value = False
+        end = found.end()
+    return line[:end], line[end:].strip()
 
 
 CHAT_PARAMETERS = frozenset(ChatRequest.__struct_fields__) - {
@@ -213,6 +271,7 @@ def chat_request(
     cell: str,
     *,
     model: str,
+    words: Sequence[Part] | None = None,
     parts: Sequence[Part] = (),
     history: Sequence[Message] = (),
 ) -> ChatRequest:
@@ -222,14 +281,15 @@ def chat_request(
         options: The parsed line.
         cell: The prompt, sent byte for byte but for the line end that IPython adds.
         model: The default model, for a line that names none.
+        words: What is sent in the prompt's place, its expressions filled in.
         parts: Pictures and files to send along.
         history: Earlier turns of the conversation.
 
     Raises:
         ArgumentsError: The prompt is empty, the model is named twice, or a setting has the wrong type.
     """
-    prompt = cell.removesuffix("\n")
-    if not prompt.strip():
+    said = (Text(cell.removesuffix("\n")),) if words is None else tuple(words)
+    if not any(part.text.strip() if isinstance(part, Text) else part for part in said):
         raise ArgumentsError("The prompt is empty.", hint="Write what you want to ask below the %%chat line.")
     settings = chat_settings(options.param)
     if options.temperature is not None:
@@ -239,7 +299,7 @@ def chat_request(
     head = (system(options.system),) if options.system else ()
     return ChatRequest(
         model=named_model(options, model),
-        messages=(*head, *history, user(prompt, *parts)),
+        messages=(*head, *history, Message("user", (*said, *parts))),
         stream=True,
         **settings,
     )

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import argparse
+import functools
+import sys
 import time
+from typing import Any
 
-import msgspec
-
-from ve_magics import catalog
-from ve_magics.engine.gateway import Trace, affinity
+from ve_magics.engine.gateway import Trace
 from ve_magics.engine.transport.wire import Deadlines
-from ve_magics.errors import InterruptedStreamError, VeError
-from ve_magics.events import Accumulator
+from ve_magics.errors import ArgumentsError, InterruptedStreamError, StoreError, VeError
+from ve_magics.events import Accumulator, Restarted
 from ve_magics.magics import attachments
 from ve_magics.magics.answer import Answer
-from ve_magics.magics.arguments import chat_parser, chat_request
+from ve_magics.magics.arguments import Parser, chat_parser, chat_request, split_line
 from ve_magics.magics.display import AnswerDisplay
+from ve_magics.magics.failure import one_line
+from ve_magics.magics.formats import Form, code_in, form_of
 from ve_magics.magics.notebook import Notebook
 from ve_magics.magics.plain import show_text
+from ve_magics.magics.plan import show_plan
+from ve_magics.magics.prompt import filled, text_of
+from ve_magics.magics.render import render
+from ve_magics.magics.traces import FIX_PROMPT, failure_of
 from ve_magics.messages import ChatRequest, Part, Text
 
 
@@ -29,11 +35,35 @@ def chat(notebook: Notebook, line: str, cell: str) -> None:
         KeyboardInterrupt: The cell was interrupted; what had come is shown and kept as partial.
     """
     parser = chat_parser()
-    options = parser.read(line)
+    _run(notebook, parser, parser.read(line), cell)
+
+
+def chat_line(notebook: Notebook, line: str) -> Answer | None:
+    """Run a `%chat` line and return its answer; None where only help or a plan was asked for.
+
+    Raises:
+        VeError: Whatever went wrong, fit to be shown.
+        KeyboardInterrupt: As for `chat`.
+    """
+    parser = chat_parser(line=True)
+    flags, question = split_line(parser, line)
+    answer = _run(notebook, parser, parser.read(flags), question)
+    if answer is not None:
+        answer.hide_once()
+    return answer
+
+
+def _run(notebook: Notebook, parser: Parser, options: argparse.Namespace, cell: str) -> Answer | None:
     if options.help:
         show_text(parser.format_help())
-        return
+        return None
     session = notebook.session
+    form = form_of(options.format, options.schema, notebook.namespace)
+    talk = notebook.talks.join(options.conversation, cell, new=options.new)
+    default = session.config.default("chat").model
+    words = _words(notebook, options, cell)
+    if talk is not None and not options.system:
+        options.system = talk.system
     parts: list[Part] = [
         *(
             attachments.image(s, directory=notebook.directory, namespace=notebook.namespace)
@@ -41,18 +71,98 @@ def chat(notebook: Notebook, line: str, cell: str) -> None:
         ),
         *(attachments.file(s, directory=notebook.directory) for s in options.file),
     ]
-    request = chat_request(options, cell, model=session.config.default("chat").model, parts=parts)
+    request = chat_request(options, cell, model=default, words=words, parts=parts)
+    asked = request.messages[-1]
+    if talk is not None:
+        talk.fit(session.config, request)
+        request = chat_request(options, cell, model=default, words=words, parts=parts, history=talk.history)
+    request = form.ask(request)
     if options.dry_run:
-        _show_plan(notebook, request)
-        return
-    _ask(notebook, request, options)
+        show_plan(notebook, request, talk.note if talk else "")
+        return None
+    answer = _ask(notebook, request, options, form)
+    if talk is not None:
+        try:
+            talk.keep(asked, answer.response, system=options.system or "", model=answer.served)
+        except StoreError as error:
+            session.warn(error.message)
+            show_text(f"! {error.message} {error.hint}")
+        if talk.note:
+            show_text(talk.note)
+    return answer
 
 
-def _ask(notebook: Notebook, request: ChatRequest, options: argparse.Namespace) -> None:
+def _words(notebook: Notebook, options: argparse.Namespace, cell: str) -> list[Part]:
+    """Return what the prompt says: its expressions filled in, the last error added where it is asked for."""
+    prompt = cell.removesuffix("\n")
+    words: list[Part] = [Text(prompt)]
+    if not options.raw:
+        show = functools.partial(render, cells=notebook.cells, directory=notebook.directory)
+        words = [*filled(prompt, notebook.namespace, show)]
+        if options.system:
+            options.system = text_of(filled(options.system, notebook.namespace, show))
+    if options.fix:
+        error, source = notebook.failed or (getattr(sys, "last_value", None), "")
+        if error is None:
+            raise ArgumentsError("No cell has failed yet.", hint="--fix sends the last error with its cell.")
+        if prompt.strip():
+            words.append(Text(f"\n\n{failure_of(error, source)}"))
+        else:
+            words = [Text(f"{FIX_PROMPT}\n\n{failure_of(error, source)}")]
+    return words
+
+
+def _ask(notebook: Notebook, request: ChatRequest, options: argparse.Namespace, form: Form) -> Answer:
+    """Ask, show the answer and return it; one that lacks its form goes back to the model once."""
+    in_cell = hasattr(notebook.shell, "kernel")
+    display = AnswerDisplay(notebook.shell, streaming=None if in_cell or form.kind == "markdown" else False)
+    display.start()
+    answer = _stream(notebook, request, options, display)
+    if form.structured:
+        problem = _read(form, answer)
+        if problem and answer.finish == "stop":
+            display.add(Restarted(answer.served or request.model, f"that was no use: {problem}"))
+            first, mended = answer, form.mend(request, answer.text, problem)
+            answer = _stream(notebook, mended, options, display)
+            answer.follow(first)
+            problem = _read(form, answer)
+        if problem:
+            notebook.keep(options.output, answer)
+            display.finish(answer.response, answer.facts(), form.shown(answer.text))
+            raise form.refusal(answer.text, problem)
+    notebook.keep(options.output, answer)
+    display.finish(answer.response, answer.facts(), form.shown(answer.text))
+    if form.kind == "code" and answer.source == "provider" and offers_cells(notebook.shell):
+        notebook.shell.set_next_input(code_in(answer.text)[0], replace=False)
+    return answer
+
+
+def _read(form: Form, answer: Answer) -> str:
+    """Put the object that an answer is into it; returns what is wrong where it is none."""
+    try:
+        answer.parsed = form.read(answer.text)
+    except ValueError as error:
+        cut_off = "it was cut off by the limit of tokens; " if answer.finish == "length" else ""
+        return one_line(f"{cut_off}{error}")
+    return ""
+
+
+def offers_cells(shell: Any) -> bool:
+    """Whether the front end has a reader who could use a new cell: not a program that runs the notebook, nor Colab."""
+    kernel = getattr(shell, "kernel", None)
+    if kernel is None or "google.colab" in sys.modules:
+        return False
+    parent = kernel.get_parent() or {}
+    return bool((parent.get("content") or {}).get("allow_stdin"))
+
+
+def _stream(
+    notebook: Notebook, request: ChatRequest, options: argparse.Namespace, display: AnswerDisplay
+) -> Answer:
+    """Return the answer to one request, shown while it grows; what broke off is shown, kept and raised."""
     session = notebook.session
     trace = Trace()
     accumulator = Accumulator()
-    display = AnswerDisplay(notebook.shell)
     events = session.stream(
         request,
         fresh=options.fresh,
@@ -62,7 +172,6 @@ def _ask(notebook: Notebook, request: ChatRequest, options: argparse.Namespace) 
         fallback=not options.no_fallback,
         cell=notebook.cell,
     )
-    display.start()
     try:
         for batch in notebook.portal.iterate(events):
             for event in batch:
@@ -82,50 +191,10 @@ def _ask(notebook: Notebook, request: ChatRequest, options: argparse.Namespace) 
             accumulator.response(), Answer(request, accumulator.response(), trace, partial=True).facts()
         )
         raise
-    answer = Answer(request, accumulator.response(), trace)
-    notebook.keep(options.output, answer)
-    display.finish(answer.response, answer.facts())
+    return Answer(request, accumulator.response(), trace)
 
 
 def _deadlines(base: Deadlines, timeout: float | None) -> Deadlines | None:
     if timeout is None:
         return None
     return Deadlines(connect=base.connect, first_token=base.first_token, silence=base.silence, total=timeout)
-
-
-def _show_plan(notebook: Notebook, request: ChatRequest) -> None:
-    """Show what would be sent, to whom, and roughly what it would cost."""
-    config = notebook.session.config
-    route = config.route(request.model)
-    words = "\n".join(
-        part.text for message in request.messages for part in message.parts if isinstance(part, Text)
-    )
-    tokens = catalog.estimate_tokens(words)
-    lines = [f"to        {', then '.join(str(target) for target in route.targets)}"]
-    for message in request.messages:
-        for part in message.parts:
-            if isinstance(part, Text):
-                lines.append(f"{message.role:<9} {part.text}")
-            else:
-                size = len(getattr(part, "data", b""))
-                lines.append(f"{message.role:<9} [{type(part).__name__.lower()}, {size:,} bytes]")
-    skipped = {"model", "messages", "stream"}
-    settings = {
-        name: value
-        for name, value in msgspec.to_builtins(request).items()
-        if name not in skipped and value not in (None, "", [], {})
-    }
-    if settings:
-        lines.append(f"settings  {', '.join(f'{name}={value}' for name, value in settings.items())}")
-    price = config.price(route.targets[0])
-    if price is None or price.input is None:
-        cost = "price unknown"
-    else:
-        out = request.max_tokens or 1000
-        cost = (
-            f"≈ ${(tokens * price.input + out * (price.output or 0)) / 1e6:.4f} with {out} tokens of answer"
-        )
-    lines.append(f"estimate  ≈ {tokens} tokens in, {cost}; nothing was sent")
-    if affinity(request):
-        lines.append("cache     the prefix is long enough for the provider's prompt cache")
-    show_text("\n".join(lines))

@@ -138,14 +138,17 @@ class AnswerDisplay:
         if self._streaming:
             self._face.paint(now)
 
-    def finish(self, response: ChatResponse, metadata: Mapping[str, Any]) -> None:
+    def finish(
+        self, response: ChatResponse, metadata: Mapping[str, Any], data: dict[str, str] | None = None
+    ) -> None:
         """Leave the whole answer as the cell's one output.
 
         Args:
             response: The answer.
             metadata: What varies from run to run; JSON.
+            data: What the output holds instead of the answer as Markdown.
         """
-        self._face.end(bundle(response), _facts(metadata))
+        self._face.end(bundle(response) if data is None else data, _facts(metadata))
 
     def interrupt(self, response: ChatResponse, metadata: Mapping[str, Any]) -> None:
         """Leave what had come before the cell was interrupted, marked as partial."""

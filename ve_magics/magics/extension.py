@@ -5,11 +5,19 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
+from IPython.core.magic import (
+    Magics,
+    cell_magic,
+    line_cell_magic,
+    line_magic,
+    magics_class,
+    no_var_expand,
+)
 
 if TYPE_CHECKING:
     from ve_magics.magics.notebook import Notebook
 
+_COMPLETED = ("%%chat", "%chat", "%%video", "%ve")
 _OURS = re.compile(r"%%(?:chat|video)(?:[ \t]|$)")
 
 
@@ -25,6 +33,7 @@ class VeMagics(Magics):
     def __init__(self, shell: Any, notebook: Notebook | None = None) -> None:
         super().__init__(shell)
         self._notebook = notebook
+        self._failed: tuple[BaseException, str] | None = None
 
     @property
     def notebook(self) -> Notebook:
@@ -36,20 +45,30 @@ class VeMagics(Magics):
         return self._notebook
 
     @no_var_expand
-    @cell_magic
-    def chat(self, line: str, cell: str) -> None:
+    @line_cell_magic
+    def chat(self, line: str, cell: str | None = None) -> Any:
         """Ask a model; the answer streams into the cell.
 
         usage: %%chat [MODEL] [-m MODEL] [-s SYSTEM] [-t T] [--max-tokens N] [--param K=V]
+                      [-c NAME] [--new] [-f FORMAT] [--schema NAME] [--fix] [--raw]
                       [--image PATH] [--file PATH] [--fresh] [--no-cache] [--dry-run]
                       [--timeout S] [--no-fallback] [-o NAME]
+               %chat [the same flags] QUESTION
 
         MODEL is a route, an alias or provider/name; the default where left out (%ve shows it).
+        {{ expression }} in the prompt is evaluated in the notebook; nothing else is touched.
 
         -s SYSTEM        a system prompt
         -t T             temperature; 0 is the steadiest
         --max-tokens N   upper bound of the answer in tokens
         --param K=V      any other setting: top_p=0.9, seed=7, effort=low
+        -c NAME          go on with this conversation (%ve conversation)
+        --new            begin the conversation anew with this cell
+        -f FORMAT        markdown, text, json, or code (which offers a next cell)
+        --schema NAME    a pydantic model, dataclass, TypedDict, Struct or JSON Schema that the
+                         answer must fit; list[NAME] for several
+        --fix            send the last error and its cell along
+        --raw            send the prompt as it stands, {{ }} included
         --image PATH     a picture to send along: path, URL or variable; may be repeated
         --file PATH      a document to send along: path or URL; may be repeated
         --fresh          ask again although the answer is known
@@ -57,7 +76,8 @@ class VeMagics(Magics):
         --dry-run        show what would be sent, and send nothing
         --timeout S      give up after so many seconds
         --no-fallback    ask the first target only
-        -o NAME          keep the answer in a variable: .text .json .usage .cost .messages
+        -o NAME          keep the answer in a variable:
+                         .text .json .parsed .df .usage .cost .messages
 
         Examples::
 
@@ -66,10 +86,23 @@ class VeMagics(Magics):
 
             %%chat openai/gpt-5.4-mini -t 0 -o answer
             Name three rivers in China.
+
+            %%chat -c report --new
+            What stands out in this table? {{ df }}
+
+            %%chat --schema list[City] -o cities
+            The five largest cities of Brazil.
+
+            %chat --fix
+            answer = %chat -m fast What is 6 times 7?
         """
+        if cell is None:
+            from ve_magics.magics.chat import chat_line
+
+            return self._run(chat_line, line)
         from ve_magics.magics.chat import chat
 
-        self._run(chat, line, cell)
+        return self._run(chat, line, cell)
 
     @no_var_expand
     @cell_magic
@@ -112,6 +145,7 @@ class VeMagics(Magics):
         %ve key PROVIDER      type a key; it is not shown and not saved in the notebook
         %ve usage             what was spent
         %ve cache [clear]     the answers of this session
+        %ve conversation      list | show | use | fork | export | drop
         %ve record [NAME]     write every answer beside the notebook
         %ve replay            answer from the recording only; no key, no network
         %ve live              stop recording or replaying
@@ -122,17 +156,30 @@ class VeMagics(Magics):
 
         self._run(ve, line)
 
-    def _run(self, magic: Any, *arguments: str) -> None:
+    def _run(self, magic: Any, *arguments: str) -> Any:
         from ve_magics.errors import VeError
         from ve_magics.magics.failure import CellError
 
+        self.notebook.failed = self._failed
         try:
-            magic(self.notebook, *arguments)
+            return magic(self.notebook, *arguments)
         except VeError as error:
             raise CellError(error) from None
         except KeyboardInterrupt as interrupt:
             interrupt._render_traceback_ = _stopped  # type: ignore[attr-defined]  # what IPython asks for
             raise
+
+    def remember(self, result: Any) -> None:
+        """Remember a cell of the user's own that failed, and its source, for `--fix`."""
+        error = result.error_before_exec or result.error_in_exec
+        if isinstance(error, Exception) and not hasattr(error, "_render_traceback_"):
+            self._failed = (error, str(getattr(result.info, "raw_cell", "") or ""))
+
+    def complete(self, shell: Any, event: Any) -> list[str]:
+        """Return what the Tab key offers on a line of ours."""
+        from ve_magics.magics.completion import completer
+
+        return completer(lambda: self.notebook)(shell, event)
 
     def unload(self) -> None:
         """Close what is open."""
@@ -172,6 +219,9 @@ def load(shell: Any, notebook: Notebook | None = None) -> None:
         shell.register_magics(shell._ve_magics)
         if keep_empty_cells not in shell.input_transformers_cleanup:
             shell.input_transformers_cleanup.append(keep_empty_cells)
+        shell.events.register("post_run_cell", shell._ve_magics.remember)
+        for name in _COMPLETED:
+            shell.set_hook("complete_command", shell._ve_magics.complete, str_key=name)
 
 
 def unload(shell: Any) -> None:
@@ -179,9 +229,19 @@ def unload(shell: Any) -> None:
     magics = getattr(shell, "_ve_magics", None)
     if magics is not None:
         magics.unload()
+        shell.events.unregister("post_run_cell", magics.remember)
+        for name in _COMPLETED:
+            _forget_completer(shell, name)
         del shell._ve_magics
         if keep_empty_cells in shell.input_transformers_cleanup:
             shell.input_transformers_cleanup.remove(keep_empty_cells)
-        for kind, names in (("cell", ("chat", "video")), ("line", ("ve",))):
+        for kind, names in (("cell", ("chat", "video")), ("line", ("chat", "ve"))):
             for name in names:
                 shell.magics_manager.magics[kind].pop(name, None)
+
+
+def _forget_completer(shell: Any, name: str) -> None:
+    """Take back a completer; IPython has a way to add one and none to remove it."""
+    completers = getattr(shell, "strdispatchers", {}).get("complete_command")
+    if completers is not None:
+        completers.strs.pop(name, None)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ve_magics.engine.session import Session
+from ve_magics.magics.conversation import Talks
 from ve_magics.magics.portal import Portal
 
 
@@ -15,12 +16,18 @@ class Notebook:
     Args:
         shell: The running IPython shell.
         session: Its session; opened when first needed where None.
+
+    Attributes:
+        failed: The last error of a cell of the user's own, and the cell's source; None where there was none.
+        talks: The conversations.
     """
 
     def __init__(self, shell: Any, session: Session | None = None) -> None:
         self.shell = shell
         self.portal = Portal()
         self._session = session
+        self.failed: tuple[BaseException, str] | None = None
+        self.talks = Talks(shell, lambda: self.session)
 
     @property
     def session(self) -> Session:
@@ -35,6 +42,11 @@ class Notebook:
         """The notebook's variables."""
         names: dict[str, Any] = self.shell.user_ns
         return names
+
+    @property
+    def cells(self) -> list[str]:
+        """The source of the cells that have run, oldest first."""
+        return [str(source) for source in self.shell.history_manager.input_hist_raw]
 
     @property
     def directory(self) -> Path:

@@ -9,12 +9,13 @@ from ve_magics.engine.keys import save_to_keyring
 from ve_magics.engine.local import running_servers
 from ve_magics.engine.models import living_models
 from ve_magics.errors import ArgumentsError, ConfigError, VeError
+from ve_magics.magics.conversation import conversation
 from ve_magics.magics.notebook import Notebook
 from ve_magics.magics.plain import show_text
 
 USAGE = (
-    "%ve [models [PROVIDER] | use MODEL | key PROVIDER | usage | cache [clear] | record [NAME] | replay | live"
-    " | reload | doctor]"
+    "%ve [models [PROVIDER] | use MODEL | key PROVIDER | usage | cache [clear] | conversation … | record [NAME]"
+    " | replay | live | reload | doctor]"
 )
 
 
@@ -206,6 +207,10 @@ def _cache(notebook: Notebook, words: list[str]) -> None:
     _show(f"{size.entries} answers of this session, {size.bytes:,} bytes, used {size.hits} times.")
 
 
+def _conversation(notebook: Notebook, words: list[str]) -> None:
+    conversation(notebook.talks, notebook.directory, words)
+
+
 def _record(notebook: Notebook, words: list[str]) -> None:
     session = notebook.session
     path = None
@@ -264,6 +269,7 @@ _COMMANDS: dict[str, Callable[[Notebook, list[str]], None]] = {
     "key": _key,
     "usage": _usage,
     "cache": _cache,
+    "conversation": _conversation,
     "record": _record,
     "replay": _replay,
     "live": _live,

@@ -15,7 +15,7 @@ _MESSAGE = 4_000
 _CELL = re.compile(r"ipykernel_\d+|<ipython-input|<cell|<stdin>|<string>")
 _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
 
-DEFAULT_PROMPT = "Explain this error and show the corrected cell."
+FIX_PROMPT = "Explain this error and show the corrected cell."
 
 
 def trace(error: BaseException) -> str:
@@ -82,19 +82,15 @@ def _place(filename: str) -> str:
     return "cell" if _CELL.search(filename) else f"File {'/'.join(PurePath(filename).parts[-2:])!r}"
 
 
-def fix_prompt(prompt: str, error: BaseException, cell: str) -> str:
-    """Return what `--fix` sends: the question, the cell that failed, and its error.
+def failure_of(error: BaseException, cell: str) -> str:
+    """Return what `--fix` sends with the question: the cell that failed, and its error.
 
     Args:
-        prompt: What the user asks about it; may be empty.
         error: What went wrong.
         cell: The source of the cell; empty where it is not known.
     """
-    parts = [prompt if prompt.strip() else DEFAULT_PROMPT]
-    if cell.strip():
-        parts.append(f"The cell:\n\n{fenced(cell.rstrip(), 'python')}")
-    parts.append(f"The error:\n\n{fenced(trace(error))}")
-    return "\n\n".join(parts)
+    parts = [f"The cell:\n\n{fenced(cell.rstrip(), 'python')}"] if cell.strip() else []
+    return "\n\n".join([*parts, f"The error:\n\n{fenced(trace(error))}"])
 
 
 def fenced(text: str, language: str = "") -> str:

@@ -1,0 +1,112 @@
+"""What the Tab key offers on a magic's line: flags, models, conversations, commands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from types import ModuleType
+from typing import Any
+
+from ve_magics.errors import VeError
+from ve_magics.magics.arguments import Parser, chat_parser, video_parser
+from ve_magics.magics.formats import KINDS
+from ve_magics.magics.notebook import Notebook
+
+_CONVERSATION = ("list", "show", "use", "fork", "export", "drop")
+_COMMANDS = (
+    "models",
+    "use",
+    "key",
+    "usage",
+    "cache",
+    "conversation",
+    "record",
+    "replay",
+    "live",
+    "reload",
+    "doctor",
+)
+
+
+def offers(notebook: Notebook, line: str, symbol: str) -> list[str]:
+    """Return what could stand at the cursor.
+
+    Args:
+        notebook: The running notebook; nobody is asked over the network.
+        line: The line up to the cursor.
+        symbol: The part of the word that is there already.
+    """
+    magic, *words = line[: len(line) - len(symbol)].split()
+    try:
+        match magic:
+            case "%%chat":
+                found = _flagged(notebook, chat_parser(), words, symbol, positional=True)
+            case "%chat":
+                found = _flagged(notebook, chat_parser(line=True), words, symbol, positional=False)
+            case "%%video":
+                found = _flagged(notebook, video_parser(), words, symbol, positional=True)
+            case _:
+                found = _command(notebook, words)
+    except VeError:  # a configuration that can't be read is told when a cell runs
+        return []
+    return [one for one in dict.fromkeys(found) if one.startswith(symbol)]
+
+
+def _flagged(
+    notebook: Notebook, parser: Parser, words: list[str], symbol: str, *, positional: bool
+) -> Iterable[str]:
+    before = words[-1] if words else ""
+    match before:
+        case "-m" | "--model":
+            return notebook.session.config.names()
+        case "-c" | "--conversation":
+            return notebook.talks.book.names()
+        case "-f" | "--format":
+            return KINDS
+        case "--schema" | "-o" | "--output" | "--image":
+            return _variables(notebook, schemas=before == "--schema")
+    takes = {name for action in parser._actions if action.nargs != 0 for name in action.option_strings}
+    if before in takes:
+        return ()
+    if symbol.startswith("-"):
+        return (name for action in parser._actions for name in action.option_strings)
+    return notebook.session.config.names() if positional else ()
+
+
+def _variables(notebook: Notebook, *, schemas: bool) -> Iterable[str]:
+    hidden = getattr(notebook.shell, "user_ns_hidden", {})
+    for name, value in notebook.namespace.items():
+        if name.startswith("_") or name in hidden or isinstance(value, ModuleType):
+            continue
+        if not schemas or isinstance(value, (type, dict)):
+            yield name
+
+
+def _command(notebook: Notebook, words: list[str]) -> Iterable[str]:
+    match words:
+        case []:
+            return _COMMANDS
+        case ["use"]:
+            return notebook.session.config.names()
+        case ["key" | "models"]:
+            return notebook.session.config.providers
+        case ["conversation"]:
+            return _CONVERSATION
+        case ["conversation", "show" | "use" | "fork" | "export" | "drop"]:
+            return notebook.talks.book.names()
+        case ["cache"]:
+            return ("clear",)
+        case _:
+            return ()
+
+
+def completer(notebook: Callable[[], Notebook]) -> Callable[[Any, Any], list[str]]:
+    """Return what IPython calls for our magics when Tab is pressed.
+
+    Args:
+        notebook: Returns the running notebook.
+    """
+
+    def complete(_: Any, event: Any) -> list[str]:
+        return offers(notebook(), event.text_until_cursor, event.symbol)
+
+    return complete
