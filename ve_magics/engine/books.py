@@ -26,6 +26,7 @@ class Books:
         session: The session's id.
         notebook: Returns the notebook's path; empty where it isn't known.
         warn: Told where the ledger can't be written.
+        committed: Returns the US dollars that videos in the making will cost, of this notebook (True) or all (False).
 
     Attributes:
         purse: The budgets.
@@ -38,21 +39,26 @@ class Books:
         session: str,
         notebook: Callable[[], str],
         warn: Callable[[str], object],
+        *,
+        committed: Callable[[bool], float] = lambda _: 0.0,
     ) -> None:
         self._config = config
         self._ledger = ledger
         self._session = session
         self._notebook = notebook
         self._warn = warn
+        self._committed = committed
         self.purse = Purse(config.budget, self._spent)
 
     def _spent(self, here: bool) -> float:
-        """Return the US dollars that this notebook has spent, or everybody has."""
+        """Return the US dollars that this notebook has spent, or everybody has, videos in the making included."""
         if not here:
-            return self._ledger().spent().known
-        if notebook := self._notebook():
-            return self._ledger().spent(notebook=notebook).known
-        return self._ledger().spent(session=self._session).known
+            spent = self._ledger().spent()
+        elif notebook := self._notebook():
+            spent = self._ledger().spent(notebook=notebook)
+        else:
+            spent = self._ledger().spent(session=self._session)
+        return spent.known + self._committed(here)
 
     def reserved(self, request: ChatRequest, *, fallback: bool) -> AbstractContextManager[None]:
         """Keep what a request could cost free while it runs.

@@ -6,21 +6,24 @@ recording, and a request that was made before is not paid again.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import time
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from pathlib import Path
 
 import msgspec
 
 from ve_magics import catalog
 from ve_magics.dialects.contract import WireRequest
+from ve_magics.engine.budget import Purse
 from ve_magics.engine.fetching import Fetcher
 from ve_magics.engine.gateway import ERROR_LIMIT, Gateway
 from ve_magics.engine.transport import Deadlines
 from ve_magics.engine.video import VideoEngine, file_stem
-from ve_magics.jobs import Job, VideoRequest
+from ve_magics.errors import BudgetError, StoreError
+from ve_magics.jobs import PATIENCE, UNFINISHED, Job, Timing, VideoRequest
 from ve_magics.messages import Usage
 from ve_magics.providers import Provider
 from ve_magics.routing import Target
@@ -32,10 +35,21 @@ CREATE = Deadlines(connect=10, first_token=180, silence=60, total=300)
 """Limits of a call about a job, in seconds: some providers answer a create call only after minutes."""
 
 
-def film_key(request: VideoRequest, model: str) -> str:
-    """Return the digest by which the video of this request is found again; `model` is as the user named it."""
+SIDE_BY_SIDE = 4
+"""Videos of one cell that are made at the same time."""
+
+
+def film_key(request: VideoRequest, model: str, take: int = 1) -> str:
+    """Return the digest by which the video of a request is found again.
+
+    Args:
+        request: What is to be filmed.
+        model: The model as the user named it.
+        take: Which of several videos of the same request.
+    """
     plain = msgspec.structs.replace(request, model=model)
-    return hashlib.sha256(b"video\0" + msgspec.json.encode(plain, order="sorted")).hexdigest()
+    said = b"video\0" + msgspec.json.encode(plain, order="sorted") + (b"\0%d" % take if take > 1 else b"")
+    return hashlib.sha256(said).hexdigest()
 
 
 class Filming:
@@ -45,17 +59,43 @@ class Filming:
         gateway: Carries calls.
         store: Where jobs are written down.
         session: The session's id.
+        purse: The budgets; None where there are none.
+        timing: How patient to be with providers.
+        lease_seconds: How long a job stays with a kernel that died.
     """
 
-    def __init__(self, gateway: Gateway, store: Database, session: str) -> None:
+    def __init__(
+        self,
+        gateway: Gateway,
+        store: Database,
+        session: str,
+        *,
+        purse: Purse | None = None,
+        timing: Timing = PATIENCE,
+        lease_seconds: float = 20.0,
+    ) -> None:
         self._gateway = gateway
         self._ledger = Ledger(store)
         self._session = session
+        self._purse = purse
         self._made: dict[str, str] = {}
+        self._resumed: set[str] = set()
         self.jobs = JobStore(store)
         self.engine = VideoEngine(
-            self.jobs, self._call, Fetcher(gateway).fetch, gateway.config.provider, account=self._account
+            self.jobs,
+            self._call,
+            Fetcher(gateway).fetch,
+            gateway.config.provider,
+            account=self._account,
+            timing=timing,
+            lease_seconds=lease_seconds,
         )
+
+    async def resume(self, notebook: str) -> None:
+        """Go on with the jobs that earlier kernels of a notebook left behind; does so once."""
+        if notebook not in self._resumed:
+            self._resumed.add(notebook)
+            await self.engine.resume_all(notebook)
 
     async def film(
         self,
@@ -67,11 +107,13 @@ class Filming:
         notebook: str,
         cell: str = "",
         fresh: bool = False,
+        take: int = 1,
     ) -> AsyncGenerator[Job, None]:
         """Yield the job that makes this video, now and after each change.
 
         A request that this session has made is not made again, and neither is one of the same notebook that an
-        earlier kernel left unfinished. Leaving early leaves the job running.
+        earlier kernel left unfinished, or that was finished without being shown. Where only the file didn't come, it
+        is fetched again. Leaving early leaves the job running.
 
         Args:
             request: What is to be filmed.
@@ -81,40 +123,153 @@ class Filming:
             notebook: Path of the notebook.
             cell: Id of the cell.
             fresh: Make it again although it is known.
+            take: Which of several videos of the same request.
 
         Raises:
+            BudgetError: It could pass a limit; nothing was sent.
             VeError: It can't be made, as for `VideoEngine.submit` and `VideoEngine.watch`.
         """
-        key = film_key(request, model)
+        await self.resume(notebook)
+        key = film_key(request, model, take)
         asked = msgspec.structs.replace(request, model=target.model)
         job_id = None if fresh else self._known(key, asked, target, notebook)
         if job_id is None:
             self._gateway.config.key(target.provider)
             stem = "" if fresh else file_stem(request.prompt, key[:8])
+            self.check_budget(request, target)
             job = await self.engine.submit(
                 asked, target.provider, folder=folder, notebook=notebook, cell=cell, stem=stem
             )
             job_id = job.id
+        elif _unfetched(self.jobs.get(job_id)):
+            await self.engine.retry(job_id)
         self._made[key] = job_id
         async with aclosing(self.engine.watch(job_id)) as news:
             async for job in news:
                 yield job
 
+    async def films(
+        self,
+        request: VideoRequest,
+        model: str,
+        target: Target,
+        *,
+        count: int,
+        folder: Path,
+        notebook: str,
+        cell: str = "",
+        fresh: bool = False,
+    ) -> AsyncGenerator[tuple[Job | None, ...], None]:
+        """Yield the jobs that make several videos of one request, now and after each change; None for one not begun.
+
+        At most four are made at the same time. The arguments are those of `film`, and how many.
+
+        Raises:
+            BudgetError: They could pass a limit together; nothing was sent.
+            VeError: One of them can't be made; the others were waited for.
+        """
+        await self.resume(notebook)
+        asked = msgspec.structs.replace(request, model=target.model)
+        keys = [film_key(request, model, take) for take in range(1, count + 1)]
+        missing = count
+        for key in () if fresh else keys:
+            if (known := self._known(key, asked, target, notebook)) is not None:
+                self._made[key] = known
+                missing -= 1
+        self.check_budget(request, target, missing)
+        jobs: list[Job | None] = [None] * count
+        free, changed = asyncio.Semaphore(SIDE_BY_SIDE), asyncio.Event()
+
+        async def make(take: int) -> None:
+            async with free:
+                news = self.film(
+                    request,
+                    model,
+                    target,
+                    folder=folder,
+                    notebook=notebook,
+                    cell=cell,
+                    fresh=fresh,
+                    take=take,
+                )
+                async with aclosing(news):
+                    async for job in news:
+                        jobs[take - 1] = job
+                        changed.set()
+
+        def ended(_: object) -> None:
+            changed.set()
+
+        makers = [asyncio.create_task(make(take)) for take in range(1, count + 1)]
+        for maker in makers:
+            maker.add_done_callback(ended)
+        try:
+            while not all(maker.done() for maker in makers):
+                await changed.wait()
+                changed.clear()
+                yield tuple(jobs)
+            for maker in makers:
+                maker.result()
+            yield tuple(jobs)
+        finally:
+            for maker in makers:
+                maker.cancel()
+            await asyncio.gather(*makers, return_exceptions=True)
+
+    def show(self, job: Job) -> None:
+        """Remember that a cell has shown a job's video: in a later kernel the same cell has a new one made."""
+        with suppress(StoreError):
+            self.engine.note_seen(job.id)
+
     def _known(self, key: str, asked: VideoRequest, target: Target, notebook: str) -> str | None:
         job = self.jobs.get(self._made.get(key, ""))
-        if job is not None and (not job.finished or (job.state == "succeeded" and Path(job.path).is_file())):
+        if job is not None and (not job.finished or _there(job) or _unfetched(job)):
             return job.id
-        return next(
-            (
-                job.id
-                for job in self.jobs.unfinished()
-                if notebook
-                and job.notebook == notebook
-                and job.provider == target.provider
-                and job.request == asked
-            ),
-            None,
+        claimed = set(self._made.values())
+        left = [
+            job.id
+            for job in (self.jobs.find(notebook=notebook) if notebook else ())
+            if job.id not in claimed
+            and job.provider == target.provider
+            and job.request == asked
+            and (not job.finished or _unfetched(job) or (_there(job) and not job.seen))
+        ]
+        return left[-1] if left else None
+
+    def check_budget(self, request: VideoRequest, target: Target, count: int = 1) -> None:
+        """Look whether so many videos may be ordered.
+
+        Raises:
+            BudgetError: They could pass a limit, or nobody knows what they cost.
+        """
+        if self._purse is None or not self._purse.limited or count <= 0:
+            return
+        each = self.price(request, target)
+        if each is None and not self._purse.limits.allow_unknown:
+            hint = (
+                f'Give its price in your configuration: [prices."{target}"] second = … in dollars,'
+                " or set allow_unknown = true under [budget]."
+            )
+            if request.seconds is None:
+                hint = f"Name a length: --seconds N. {hint}"
+            raise BudgetError(
+                f"There is a budget, and nobody knows what this video of {target} costs.", hint=hint
+            )
+        with self._purse.reserved(None if each is None else each * count, str(target)):
+            return
+
+    def committed(self, notebook: str | None = None) -> float:
+        """Return the US dollars that videos in the making will cost, as far as that is known.
+
+        Args:
+            notebook: Only this notebook's.
+        """
+        prices = (
+            self.price(job.request, Target(job.provider, job.model))
+            for job in self.jobs.find(notebook=notebook, states=UNFINISHED)
+            if job.remote != "succeeded"  # those are in the ledger
         )
+        return sum(price for price in prices if price is not None)
 
     def price(self, request: VideoRequest, target: Target) -> float | None:
         """Return what a video would cost, in US dollars; None where that isn't known."""
@@ -152,3 +307,13 @@ class Filming:
             )
         )
         return spent.amount
+
+
+def _there(job: Job) -> bool:
+    """Whether a job's video lies on this machine."""
+    return job.state == "succeeded" and Path(job.path).is_file()
+
+
+def _unfetched(job: Job | None) -> bool:
+    """Whether a video was made, and paid, and only its file didn't come."""
+    return job is not None and job.state == "failed" and job.fetches > 0

@@ -91,6 +91,7 @@ class Session:
             self.id,
             lambda: str(self.notebook or ""),
             self.warn,
+            committed=lambda here: self.filming.committed(self.place if here else None),
         )
 
     # What is opened when it is first needed
@@ -140,8 +141,13 @@ class Session:
     def filming(self) -> Filming:
         """The videos of this session."""
         if self._filming is None:
-            self._filming = Filming(self.gateway, self.store, self.id)
+            self._filming = Filming(self.gateway, self.store, self.id, purse=self.books.purse)
         return self._filming
+
+    @property
+    def place(self) -> str:
+        """What jobs call the notebook: its path, or its folder's where its name isn't known."""
+        return str(self.notebook or self.directory)
 
     @property
     def deadlines(self) -> Deadlines:
