@@ -21,6 +21,7 @@ import pytest
 
 from tests.inference.exchanges import EXCHANGES, FORCED, LONG, SCHEMA, WEATHER, Exchange, settled
 from tests.inference.servers import KINDS, LLAMACPP, MODEL, TRANSFORMERS, Kind, Server
+from tests.inference.tiny_model import WIDTH
 from ve_magics import VectorEngineClient
 from ve_magics.engine.config import Config
 from ve_magics.errors import BadRequestError, ContextLengthError, NotFoundError, VeError
@@ -249,6 +250,18 @@ async def test_prompt_that_is_too_long(server: Server, client: VectorEngineClien
         await ask(client, LONG, max_tokens=3)
     with pytest.raises(VeError, match="before an answer began"):
         await streamed(client, LONG, max_tokens=3)
+
+
+@pytest.mark.parametrize("server", [LLAMACPP], ids=["llamacpp"], indirect=True)
+async def test_embeddings(client: VectorEngineClient) -> None:
+    """Texts become vectors of the model's width, in their order."""
+    both = await client.embed(["你好", "HI"])
+    alone = await client.embed("HI")
+    assert [len(vector) for vector in both.vectors] == [WIDTH, WIDTH]
+    assert both.vectors[1] == pytest.approx(alone.vectors[0], abs=1e-3)
+    assert both.vectors[0] != pytest.approx(both.vectors[1], abs=1e-3)
+    assert both.usage is not None
+    assert both.usage.input == 8
 
 
 @pytest.mark.parametrize("server", [TRANSFORMERS], ids=["transformers"], indirect=True)

@@ -218,6 +218,7 @@ def write_gguf(path: Path) -> None:
     writer.add_feed_forward_length(INNER)
     writer.add_head_count(HEADS)
     writer.add_head_count_kv(HEADS)
+    writer.add_pooling_type(gguf.PoolingType.MEAN)
     writer.add_rope_dimension_count(WIDTH // HEADS)
     writer.add_layer_norm_rms_eps(1e-6)
     writer.add_file_type(gguf.LlamaFileType.ALL_F32)
