@@ -308,6 +308,11 @@ class Config:
         hint = f"Set {variable}, or type: %ve key {name}" if variable else f"Type: %ve key {name}"
         raise MissingKeyError(f"No key for {name}.", hint=hint)
 
+    def key_faults(self) -> tuple[str, ...]:
+        """Return why keys that are there can't be used, a line each."""
+        found = (fault for name in self.providers if name not in self._held for fault in self._found(name))
+        return tuple(dict.fromkeys(str(fault) for fault in found if isinstance(fault, MissingKeyError)))
+
     def pooled(self, name: str) -> bool:
         """Whether a provider's row names several keys."""
         row = self._rows.get(name)

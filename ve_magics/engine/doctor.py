@@ -33,6 +33,7 @@ async def examine(session: Session) -> list[Finding]:
             findings.append(Finding(False, f"{kind}: {chosen.model}: {error.message} {error.hint}"))
         else:
             findings.append(Finding(True, f"{kind}: {chosen.model} ({chosen.why})"))
+    findings += [Finding(False, f"key: {' '.join(fault.split())}") for fault in config.key_faults()]
     names = [name for name in config.providers if config.keys(name)]
     findings += await asyncio.gather(*(_provider(session, name) for name in names))
     try:
@@ -42,9 +43,19 @@ async def examine(session: Session) -> list[Finding]:
     else:
         findings.append(Finding(not session.warnings, f"store: {session.data}"))
     findings += [Finding(False, warning) for warning in dict.fromkeys(session.warnings)]
-    for recording in session.replays if session.mode in ("auto", "replay") else []:
-        findings.append(Finding(True, f"recording: {recording.path.name}, {len(recording)} answers"))
-    return findings
+    return [*findings, *_recordings(session)]
+
+
+def _recordings(session: Session) -> list[Finding]:
+    if session.mode == "off":
+        return []
+    try:
+        return [
+            Finding(True, f"recording: {recording.path.name}, {len(recording)} answers")
+            for recording in session.replays
+        ]
+    except VeError as error:
+        return [Finding(False, f"recording: {error.message} {error.hint}".rstrip())]
 
 
 async def _provider(session: Session, name: str) -> Finding:
