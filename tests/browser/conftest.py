@@ -235,9 +235,9 @@ def _address(server: subprocess.Popen[bytes], runtime: Path, token: str, log: Pa
     pytest.fail(f"JupyterLab didn't answer within 60 s:\n{log.read_text(errors='replace')[-3000:]}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(require: Callable[[object, str], None]) -> Iterator[Browser]:
-    """Yield headless Chromium."""
+    """Yield headless Chromium; its driver keeps an event loop running, which no other module may meet."""
     require(CHROMIUM, "no Chromium in its usual places")
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
