@@ -16,7 +16,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 
-import msgspec
 from msgspec.structs import replace
 
 from ve_magics.dialects import embeddings, images, rerank
@@ -25,6 +24,7 @@ from ve_magics.engine.asking import Asking, Sleep
 from ve_magics.engine.calling import ERROR_LIMIT, Caller, refused, wire_call
 from ve_magics.engine.config import Config
 from ve_magics.engine.config_file import Midstream
+from ve_magics.engine.prefix import affinity
 from ve_magics.engine.single import Codec, Single, Value
 from ve_magics.engine.trace import Billed, Trace, Tried
 from ve_magics.engine.transport.wire import Deadlines, Reply, Transport
@@ -32,7 +32,7 @@ from ve_magics.errors import RequestError
 from ve_magics.events import Event
 from ve_magics.messages import ChatRequest
 from ve_magics.providers import Provider
-from ve_magics.routing import Route, Router, prefix_key
+from ve_magics.routing import Route, Router
 
 __all__ = [
     "ERROR_LIMIT",
@@ -213,11 +213,3 @@ class Gateway:
             RequestError: No answer came.
         """
         return await self._caller.send(wire, provider, deadlines or DEFAULT, key_index=key_index)
-
-
-def affinity(request: ChatRequest) -> str | None:
-    """Return the key under which requests with the same long prefix meet; None where the prefix is short."""
-    if request.cache_key:
-        return request.cache_key
-    head = msgspec.json.encode((request.tools, request.output))
-    return prefix_key((head, *(msgspec.json.encode(message) for message in request.messages)))

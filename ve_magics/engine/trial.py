@@ -9,6 +9,7 @@ import msgspec
 from ve_magics.dialects.contract import Decoder, Dialect
 from ve_magics.dialects.registry import get_dialect
 from ve_magics.engine.calling import Caller, refused
+from ve_magics.engine.prefix import keyed
 from ve_magics.engine.ratelimits import read_limits
 from ve_magics.engine.trace import Tried
 from ve_magics.engine.transport.wire import Deadlines, Reply
@@ -108,7 +109,7 @@ class Trial:
         provider = self._caller.config.provider(self.attempt.target.provider)
         if request.extra and not request.dialect:
             request = msgspec.structs.replace(request, dialect=dialect.name)
-        wire = dialect.encode_request(request, provider)
+        wire = dialect.encode_request(keyed(request, provider), provider)
         reply = self._reply = await self._caller.send(
             wire, provider, self._deadlines, key_index=self.attempt.key
         )
