@@ -91,3 +91,10 @@ def test_the_tables_name_known_providers_only() -> None:
     assert set(catalog.KNOWN_MODELS) <= set(PROVIDERS)
     assert {name for _, names in catalog.FAMILIES for name in names} <= set(PROVIDERS)
     assert {name.partition("/")[0] for name in PRICES} <= set(PROVIDERS)
+
+
+def test_contexts_are_known_by_family() -> None:
+    """A model's context is found with or without its maker's name; an unknown one has none."""
+    prefix, tokens = catalog.CONTEXTS[0]
+    assert catalog.context(prefix) == catalog.context(f"maker/{prefix.upper()}") == tokens
+    assert catalog.context("nonsense") is None
