@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -130,13 +133,12 @@ def test_interrupt_keeps_what_had_come(open_bench: Callable[..., Any]) -> None:
     main = threading.get_ident()
 
     def interrupt() -> None:
-        import signal
-
         signal.pthread_kill(main, signal.SIGINT)
 
     timer = threading.Timer(1.0, interrupt)
     timer.start()
     ran = bench.run("%%chat -o answer\nWrite a long story about the sea.")
+    timer.cancel()
     timer.join()
     assert isinstance(ran.error, KeyboardInterrupt)
     answer = bench.shell.user_ns["answer"]
@@ -144,6 +146,9 @@ def test_interrupt_keeps_what_had_come(open_bench: Callable[..., Any]) -> None:
     assert answer.text
     assert "⏹ stopped: partial answer" in ran.printed
     assert bench.notebook.session.cache.size().entries == 0
+    deadline = time.monotonic() + 5
+    while not bench.simulator.counters.abandoned and time.monotonic() < deadline:
+        bench.notebook.portal.call(asyncio.sleep(0.01))
     assert bench.simulator.counters.abandoned == 1
 
 

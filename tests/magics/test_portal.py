@@ -105,6 +105,7 @@ def test_interrupt_cancels_at_once(portal: Portal) -> None:
         for _ in portal.iterate(source.events()):
             pass
     took = time.monotonic() - began
+    timer.cancel()
     timer.join()
     assert took < 0.5
     assert source.closed.is_set()
@@ -123,6 +124,7 @@ def test_interrupt_cancels_a_call(portal: Portal) -> None:
     timer = interrupt_after(0.2)
     with pytest.raises(KeyboardInterrupt):
         portal.call(hang())
+    timer.cancel()
     timer.join()
     assert cancelled.is_set()
 

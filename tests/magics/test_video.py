@@ -131,6 +131,7 @@ def test_interrupt_leaves_the_job_running(open_bench: Callable[..., Any]) -> Non
     timer = threading.Timer(0.7, lambda: signal.pthread_kill(main, signal.SIGINT))
     timer.start()
     ran = bench.run(f"%%video {SMALL}\n{BOAT}")
+    timer.cancel()
     timer.join()
     assert isinstance(ran.error, KeyboardInterrupt)
     assert "stopped waiting; the video goes on as job video_" in ran.printed
