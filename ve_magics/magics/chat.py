@@ -105,10 +105,10 @@ def _words(notebook: Notebook, options: argparse.Namespace, cell: str) -> list[P
         error, source = notebook.failed or (getattr(sys, "last_value", None), "")
         if error is None:
             raise ArgumentsError("No cell has failed yet.", hint="--fix sends the last error with its cell.")
-        if prompt.strip():
-            words.append(Text(f"\n\n{failure_of(error, source)}"))
-        else:
-            words = [Text(f"{FIX_PROMPT}\n\n{failure_of(error, source)}")]
+        words = words if prompt.strip() else [Text(FIX_PROMPT)]
+        end = words[-1]
+        failure = f"\n\n{failure_of(error, source)}"
+        words[-1:] = [Text(end.text + failure)] if isinstance(end, Text) else [end, Text(failure)]
     return words
 
 

@@ -219,6 +219,7 @@ def load(shell: Any, notebook: Notebook | None = None) -> None:
         shell.register_magics(shell._ve_magics)
         if keep_empty_cells not in shell.input_transformers_cleanup:
             shell.input_transformers_cleanup.append(keep_empty_cells)
+        _read_questions(shell)
         shell.events.register("post_run_cell", shell._ve_magics.remember)
         for name in _COMPLETED:
             shell.set_hook("complete_command", shell._ve_magics.complete, str_key=name)
@@ -232,6 +233,8 @@ def unload(shell: Any) -> None:
         shell.events.unregister("post_run_cell", magics.remember)
         for name in _COMPLETED:
             _forget_completer(shell, name)
+        transformers = shell.input_transformer_manager.token_transformers
+        transformers[:] = [one for one in transformers if one.__module__ != "ve_magics.magics.lines"]
         del shell._ve_magics
         if keep_empty_cells in shell.input_transformers_cleanup:
             shell.input_transformers_cleanup.remove(keep_empty_cells)
@@ -245,3 +248,13 @@ def _forget_completer(shell: Any, name: str) -> None:
     completers = getattr(shell, "strdispatchers", {}).get("complete_command")
     if completers is not None:
         completers.strs.pop(name, None)
+
+
+def _read_questions(shell: Any) -> None:
+    """Have `%chat` lines read as questions, of which many end in the mark by which IPython asks for help."""
+    from ve_magics.magics.lines import AssignedQuestion, Question
+
+    transformers = shell.input_transformer_manager.token_transformers
+    for one in (Question, AssignedQuestion):
+        if one not in transformers:
+            transformers.append(one)

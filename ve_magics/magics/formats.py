@@ -65,7 +65,9 @@ class Form(msgspec.Struct, frozen=True):
         """Return what the cell's output holds instead of Markdown; None where it is Markdown."""
         if self.structured:
             try:
-                pretty = json.dumps(json_in(text), ensure_ascii=False, indent=2)
+                value = json_in(text)
+                value = value if self.schema is None else self.schema.bare(value)
+                pretty = json.dumps(value, ensure_ascii=False, indent=2)
             except ValueError:
                 return {"text/markdown": fenced(text), "text/plain": text}
             return {"text/markdown": fenced(pretty, "json"), "text/plain": pretty}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import json
+import textwrap
 import types
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -131,7 +132,7 @@ def source_of(value: Any, cells: Sequence[str] = ()) -> str:
     if isinstance(value, type) and value.__module__ == "__main__" and (found := _class_in(cells, value)):
         return found
     try:
-        return inspect.cleandoc(inspect.getsource(value))
+        return textwrap.dedent(inspect.getsource(value)).rstrip()
     except (OSError, TypeError, SyntaxError):
         pass
     try:
@@ -156,7 +157,7 @@ def _class_in(cells: Sequence[str], value: type) -> str:
             if isinstance(node, ast.ClassDef) and node.name == value.__name__:
                 first = min([node.lineno, *(one.lineno for one in node.decorator_list)])
                 lines = cell.splitlines()[first - 1 : node.end_lineno]
-                return inspect.cleandoc("\n".join(lines)) if node.col_offset else "\n".join(lines)
+                return textwrap.dedent("\n".join(lines))
     return ""
 
 

@@ -51,9 +51,13 @@ class Schema(msgspec.Struct, frozen=True):
         Raises:
             ValueError: It doesn't fit; the message says where.
         """
-        if self.key and isinstance(value, Mapping) and set(value) == {self.key}:
-            value = value[self.key]
-        return self.read(value)
+        return self.read(self.bare(value))
+
+    def bare(self, value: Any) -> Any:
+        """Return the value without the object that it was sent in."""
+        return (
+            value[self.key] if self.key and isinstance(value, Mapping) and {*value} == {self.key} else value
+        )
 
 
 def schema_named(name: str, namespace: Mapping[str, Any]) -> Schema:
