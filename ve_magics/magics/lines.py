@@ -31,9 +31,16 @@ class AssignedQuestion(MagicAssign):
     priority = 1
     """As for `Question`."""
 
-    def sortby(self) -> tuple[int, int, int]:
-        """Stand before everything else in the line: IPython's help begins at its first word."""
-        return self.start_line, 0, self.priority
+    def __init__(self, start: tuple[int, int]) -> None:
+        super().__init__(start)
+        self._mark = start[1]
+        self.start_col = 0  # where IPython's help begins, so that the priority decides
+
+    def transform(self, lines: list[str]) -> list[str]:
+        """Return the cell's lines with this one as Python."""
+        self.start_col = self._mark
+        changed: list[str] = super().transform(lines)
+        return changed
 
     @classmethod
     def find(cls, tokens_by_line: Sequence[Sequence[TokenInfo]]) -> Any:

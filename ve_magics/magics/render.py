@@ -94,7 +94,7 @@ def _content(data: bytes, name: str) -> str | Image:
     try:
         return cut(data.decode("utf-8-sig"))
     except UnicodeDecodeError:
-        raise ArgumentsError(f"{name} is neither text in UTF-8 nor a picture.") from None
+        raise ArgumentsError(f"{name}: neither text in UTF-8 nor a picture.") from None
 
 
 def _file(path: Path) -> str | Image:
@@ -182,13 +182,15 @@ def _table(value: Any) -> str | None:
     count, width = int(value.shape[0]), len(columns)
     names = [""] * indexed + columns
     shown = min(width, COLUMNS) + indexed
-    cuts = [f"the first {len(rows):,} of {count:,} rows"] if len(rows) < count else []
-    if width > COLUMNS:
-        cuts.append(f"the first {COLUMNS} of {width} columns")
     grid = [names[:shown], ["---"] * shown, *(row[:shown] for row in rows)]
     lines = [f"| {' | '.join(_cell(item) for item in row)} |" for row in grid]
+    while len(lines) > 3 and sum(map(len, lines)) > LIMIT:
+        lines.pop()
+    cuts = [f"the first {len(lines) - 2:,} of {count:,} rows"] if len(lines) - 2 < count else []
+    if width > COLUMNS:
+        cuts.append(f"the first {COLUMNS} of {width} columns")
     note = f"\n[cut: {', '.join(cuts)}]" if cuts else ""
-    return f"{count:,} rows × {width} columns\n\n{cut(chr(10).join(lines))}{note}"
+    return f"{count:,} rows × {width} columns\n\n{chr(10).join(lines)}{note}"
 
 
 def _cell(item: Any) -> str:
