@@ -27,6 +27,7 @@ from ve_magics.engine.config_file import (
     provider_of,
     read_file,
 )
+from ve_magics.engine.keychain import KeyChain
 from ve_magics.engine.keys import Redactor, Secret, keyring_key
 from ve_magics.engine.prices import Prices
 from ve_magics.engine.serving import Serving
@@ -75,7 +76,7 @@ class Config:
         file: Path | None = None,
     ) -> None:
         self._environ = os.environ if environ is None else environ
-        self._keyring = keyring
+        self._keychain = KeyChain(self._environ, keyring)
         self.path = config_path(self._environ) if file is None else file
         self.read_from: list[Path] = []
         own = ConfigFile()
@@ -112,8 +113,6 @@ class Config:
         self._routes: dict[str, Route] = {}
         self._held: dict[str, Secret] = {}
         self._used: dict[str, str] = {}
-        self._from_keyring: dict[str, Secret | MissingKeyError | None] = {}
-        self._seen: dict[str, Secret] = {}
         self._key_listeners: list[Callable[[str, int], object]] = []
 
     def _is_own(self, path: Path) -> bool:
@@ -250,40 +249,11 @@ class Config:
 
     def _found(self, name: str) -> list[Secret | MissingKeyError]:
         """Return what is known of a provider's keys: themselves, and why one that is there can't be used."""
-        provider, specs = self.provider(name), self._specs(name)
-        if specs:
-            return [found for spec in specs if (found := self._named_key(name, spec))]
-        for variable in provider.key_names:
-            if (found := self._from_environment(variable)) is not None:
-                return [found]
-        return []
+        return self._keychain.found(name, self._specs(name), self.provider(name).key_names)
 
     def _specs(self, name: str) -> tuple[str, ...]:
         row = self._rows.get(name)
         return () if row is None else row.keys or ((row.key,) if row.key else ())
-
-    def _from_environment(self, variable: str) -> Secret | MissingKeyError | None:
-        known = self._seen.get(variable)
-        if known is not None and known.reveal() == self._environ.get(variable):
-            return known
-        try:
-            known = Secret(self._environ.get(variable, "").strip(), variable)
-        except ConfigError as error:
-            return MissingKeyError(error.message, hint=error.hint)
-        if not known:
-            return None
-        self._seen[variable] = known
-        return known
-
-    def _named_key(self, name: str, spec: str) -> Secret | MissingKeyError | None:
-        if spec != "keyring":
-            return self._from_environment(spec.removeprefix("env:"))
-        if name not in self._from_keyring:
-            try:
-                self._from_keyring[name] = self._keyring(name)
-            except ConfigError as error:
-                self._from_keyring[name] = MissingKeyError(error.message, hint=error.hint)
-        return self._from_keyring[name]
 
     def key(self, name: str, index: int = 0) -> Secret:
         """Return the key to send to a provider.
@@ -301,7 +271,7 @@ class Config:
             if isinstance(found, MissingKeyError):
                 raise MissingKeyError(found.message, hint=found.hint)
         specs = self._specs(name)
-        if not specs and isinstance(kept := self._named_key(name, "keyring"), Secret):
+        if not specs and isinstance(kept := self._keychain.in_keyring(name), Secret):
             return kept
         variables = [spec.removeprefix("env:") for spec in specs if spec.startswith("env:")]
         variable = next(iter(variables or provider.key_names), "")
