@@ -12,7 +12,7 @@
     │  └─ MissingExtraError             an optional package that isn't installed
     ├─ RequestError                     one attempt failed
     │  ├─ TransportError                no answer came
-    │  │  ├─ ConnectFailedError
+    │  │  ├─ ConnectFailedError         the connection could not be made
     │  │  └─ TimedOutError              knows which deadline: connect, first_token, silence, total
     │  ├─ StatusError                   the provider answered with an error
     │  │  ├─ AuthError                  wrong or missing key
@@ -30,10 +30,7 @@
     │  └─ InterruptedStreamError        broke after the first token; carries what came
     ├─ RouteExhaustedError              every target failed; knows each attempt
     ├─ UnfitAnswerError                 the answer lacks the form that was asked for; carries what came
-    ├─ ToolError
-    │  ├─ UnknownToolError
-    │  ├─ ToolArgumentsError
-    │  └─ ToolFailedError
+    ├─ ToolError                        UnknownToolError, ToolArgumentsError, ToolFailedError
     ├─ JobError
     │  ├─ JobFailedError
     │  ├─ JobExpiredError
