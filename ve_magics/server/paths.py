@@ -51,13 +51,13 @@ _PLACES: Mapping[str, Place] = {
     "/v1/images/generations": Place("images"),
     "/v1/rerank": Place("rerank"),
     "/v1/models": Place("models", methods=GET),
-    "/v1beta/models": Place("models", "generate_content", GET),
+    "/v1beta/models": Place("models", methods=GET),
     "/healthz": Place("health", methods=GET),
     "/metrics": Place("metrics", methods=GET),
 }
 
 _GEMINI = re.compile(r"/v1(?:beta|alpha)?/models/(?P<model>.+):(?P<verb>[A-Za-z]+)", re.DOTALL)
-_MODEL = re.compile(r"/(?P<version>v1|v1beta)/models/(?P<model>.+)", re.DOTALL)
+_MODEL = re.compile(r"/v1(?:beta)?/models/(?P<model>.+)", re.DOTALL)
 _VERBS: Mapping[str, tuple[What, bool | None]] = {
     "generateContent": ("chat", False),
     "streamGenerateContent": ("chat", True),
@@ -78,17 +78,19 @@ def place_of(path: str) -> Place | None:
         return Place(what, "generate_content", POST, found["model"], stream)
     found = _MODEL.fullmatch(path)
     if found:
-        dialect = "generate_content" if found["version"] == "v1beta" else "chat_completions"
-        return Place("model", dialect, GET, found["model"])
+        return Place("model", methods=GET, model=found["model"])
     return None
 
 
 def dialect_of(path: str, place: Place | None, headers: Mapping[str, str]) -> str:
-    """Return the dialect in which errors are told at a path."""
+    """Return the dialect that is spoken at a path, at least in errors.
+
+    Three providers have the same path for their models, so there a client is known by its headers.
+    """
     if place is not None and place.what not in ("models", "model"):
         return place.dialect
     if "anthropic-version" in headers or path.startswith("/v1/messages"):
         return "messages"
-    if path.startswith("/v1beta/"):
+    if path.startswith("/v1beta/") or "x-goog-api-key" in headers or "x-goog-api-client" in headers:
         return "generate_content"
-    return "chat_completions" if place is None else place.dialect
+    return "chat_completions"

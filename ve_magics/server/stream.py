@@ -86,6 +86,6 @@ class StreamReply:
         while True:
             due = self._last + (self._heartbeat if self._reply.begun else self._patience) - clock()
             if due > 0:
-                await asyncio.sleep(due)
+                await asyncio.sleep(min(due, self._heartbeat))
             else:
                 await self.write(self._beat)
