@@ -38,6 +38,12 @@ def _serve(options: argparse.Namespace) -> int:
     return 0
 
 
+def _jobs(options: argparse.Namespace) -> int:
+    from ve_magics.jobs_cli import run_jobs
+
+    return run_jobs(options)
+
+
 def _doctor(_: argparse.Namespace) -> int:
     from ve_magics.engine.doctor import examine
     from ve_magics.engine.session import Session
@@ -88,6 +94,20 @@ def parser() -> argparse.ArgumentParser:
     sim.add_argument("--host", default="127.0.0.1", help="address to listen at (default: 127.0.0.1)")
     sim.add_argument("--port", type=int, default=8765, help="port; 0 takes a free one (default: 8765)")
     sim.set_defaults(run=_sim)
+
+    jobs = commands.add_parser("jobs", help="list, watch, resume, cancel and settle video jobs")
+    jobs.add_argument(
+        "words",
+        nargs="*",
+        metavar="ORDER",
+        help="list (default), watch, show ID, resume ID|all, cancel ID, settle ID [PROVIDER_ID|again|never], retry ID,"
+        " forget ID",
+    )
+    jobs.add_argument("--json", action="store_true", help="print the jobs as JSON")
+    jobs.add_argument(
+        "--forget", action="store_true", help="with cancel: stop waiting where the provider can't stop it"
+    )
+    jobs.set_defaults(run=_jobs)
 
     doctor = commands.add_parser("doctor", help="look for what is wrong")
     doctor.set_defaults(run=_doctor)

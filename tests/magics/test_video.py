@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from ve_magics.errors import JobError, JobExpiredError, JobFailedError, Unsuppor
 from ve_magics.jobs import Job, JobFailure, VideoRequest
 from ve_magics.magics.clip import Clip
 from ve_magics.magics.video import failure
+from ve_magics.routing import Target
 from ve_magics.sim import Settings
 from ve_magics.store.mp4 import probe
 
@@ -134,7 +136,8 @@ def test_interrupt_leaves_the_job_running(open_bench: Callable[..., Any]) -> Non
     timer.cancel()
     timer.join()
     assert isinstance(ran.error, KeyboardInterrupt)
-    assert "stopped waiting; the video goes on as job video_" in ran.printed
+    assert "stopped waiting; the video goes on as job " in ran.printed
+    assert "%ve jobs cancel" in ran.printed
     assert bench.run(f"%%video {SMALL} -o clip\n{BOAT}").error is None
     assert bench.simulator.counters.videos_created == 1
     assert bench.shell.user_ns["clip"].path.is_file()
@@ -160,3 +163,127 @@ def test_dry_run_orders_nothing(bench: Any) -> None:
     ]
     assert bench.run("%%video --help").text.startswith("usage: %%video")
     assert bench.asked == 0
+
+
+def test_several_are_made_side_by_side_and_once(bench: Any) -> None:
+    """`--count` leaves one output with a player each, and a list; running the cell again orders none."""
+    for _ in range(2):
+        ran = bench.run(f"%%video {SMALL} --count 3 -o clips\n{BOAT}")
+        assert ran.error is None
+    clips = bench.shell.user_ns["clips"]
+    assert len(clips) == len({clip.path for clip in clips}) == 3
+    assert bench.simulator.counters.videos_created == 3
+    assert all(probe(clip.path).duration == 1.0 for clip in clips)
+    assert "videos    3" in bench.run(f"%%video --dry-run --count 3\n{BOAT}").text
+
+
+def test_several_are_recorded_apart(bench: Any) -> None:
+    """Each of several videos has its own place in the recording."""
+    bench.run("%ve record lesson")
+    bench.run(f"%%video {SMALL} --count 2 -o clips\n{BOAT}")
+    names = [clip.path.name for clip in bench.shell.user_ns["clips"]]
+    bench.run("%ve replay")
+    bench.run(f"%%video {SMALL} --count 2 -o clips\n{BOAT}")
+    assert [clip.path.name for clip in bench.shell.user_ns["clips"]] == names
+    assert bench.simulator.counters.videos_created == 2
+
+
+def test_no_more_than_four_at_a_time(bench: Any) -> None:
+    """The fifth of several videos is ordered when one of the first four is there."""
+    filming = bench.notebook.session.filming
+    request = VideoRequest(prompt=BOAT, seconds=1, size="128x128")
+
+    async def most() -> int:
+        news = filming.films(
+            request, "sim/film", Target("sim", "film"), count=6, folder=bench.folder, notebook="n"
+        )
+        return max([sum(job is not None and not job.finished for job in jobs) async for jobs in news])
+
+    assert bench.notebook.portal.call(most()) == 4
+    assert bench.simulator.counters.videos_created == 6
+
+
+def in_time(condition: Callable[[], object]) -> None:
+    """Wait until something is so."""
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_background_ends_the_cell_at_once(open_bench: Callable[..., Any]) -> None:
+    """The cell says the job's id; the clip comes into the variable later, and running the cell again shows it."""
+    bench = open_bench(settings=Settings(video_seconds=0.8))
+    ran = bench.run(f"%%video {SMALL} --background -o clip\n{BOAT}")
+    (job,) = bench.notebook.session.filming.jobs.find()
+    assert f"in the background as job {job.id[-6:]} · $0.00" in ran.text
+    assert ran.metadata[0]["ve_magics"]["jobs"] == [job.id]
+    assert "clip" not in bench.shell.user_ns
+    in_time(lambda: "clip" in bench.shell.user_ns)
+    assert bench.run(f"%%video {SMALL} -o again\n{BOAT}").error is None
+    assert bench.shell.user_ns["again"].path == bench.shell.user_ns["clip"].path
+    assert bench.simulator.counters.videos_created == 1
+
+
+def test_what_cannot_be_ordered_fails_in_the_cell(bench: Any) -> None:
+    """A background order that can't be placed is the cell's own error."""
+    ran = bench.run(f"%%video vectorengine/sora-2 --background --seconds 4\n{BOAT}")
+    assert ran.lines[0].startswith("✗ missing key")
+
+
+PRICED = """
+[prices."sim/film"]
+second = 0.1
+[budget]
+notebook = 1.0
+"""
+
+
+def test_over_the_budget_nothing_is_ordered(open_bench: Callable[..., Any], tmp_path: Path) -> None:
+    """What would pass the budget together is refused as a whole; what fits is made, and its cost said."""
+    config = tmp_path / "config.toml"
+    config.write_text(PRICED)
+    bench = open_bench(VE_CONFIG=str(config))
+    ran = bench.run(f"%%video --seconds 4 --count 3\n{BOAT}")
+    assert ran.lines[0].startswith("✗ budget: This call could cost up to $1.2000")
+    assert bench.asked == 0
+    assert (
+        bench.run("%%video\nOf no known length")
+        .lines[0]
+        .startswith("✗ budget: There is a budget, and nobody knows")
+    )
+    assert bench.run(f"%%video {SMALL} -o clip\n{BOAT}").error is None
+    assert bench.shell.user_ns["clip"].cost == pytest.approx(0.1)
+    assert bench.run(f"%%video --seconds 10\n{BOAT}").lines[0].startswith("✗ budget")
+    assert bench.asked == 1
+
+
+def test_videos_in_the_making_count_as_spent(open_bench: Callable[..., Any], tmp_path: Path) -> None:
+    """A video that is still being made has its price kept free."""
+    config = tmp_path / "config.toml"
+    config.write_text(PRICED)
+    bench = open_bench(settings=Settings(video_seconds=30), VE_CONFIG=str(config))
+    assert bench.run(f"%%video --seconds 6 --background\n{BOAT}").error is None
+    assert bench.notebook.session.filming.committed() == pytest.approx(0.6)
+    assert bench.run("%%video --seconds 6\nAnother").lines[0].startswith("✗ budget")
+    assert bench.asked <= 1
+
+
+def test_a_later_kernel_shows_what_an_earlier_one_ordered(bench: Any) -> None:
+    """A film that was finished unseen is shown by the next kernel's run of the cell; one that was seen is made anew."""
+    filming = bench.notebook.session.filming
+    request = VideoRequest(prompt=BOAT, model="film", seconds=1, size="128x128")
+
+    async def earlier() -> Any:
+        job = await filming.engine.submit(
+            request, "sim", folder=bench.folder, notebook=bench.notebook.session.place
+        )
+        return await filming.engine.wait(job.id)
+
+    job = bench.notebook.portal.call(earlier())
+    bench.run(f"%%video {SMALL} -o clip\n{BOAT}")
+    assert bench.shell.user_ns["clip"].job.id == job.id
+    filming._made.clear()  # as in a kernel that knows nothing of it
+    bench.run(f"%%video {SMALL} -o clip\n{BOAT}")
+    assert bench.shell.user_ns["clip"].job.id != job.id
+    assert bench.simulator.counters.videos_created == 2

@@ -17,6 +17,7 @@ from ve_magics.dialects.failures import failure
 from ve_magics.dialects.videos.contract import Link
 from ve_magics.engine.gateway import ERROR_LIMIT, Gateway, wire_call
 from ve_magics.engine.transport import Deadlines, Reply, WireCall
+from ve_magics.engine.video.landing import MAX_VIDEO, TooLargeError
 from ve_magics.errors import PermissionDeniedError, StatusError
 from ve_magics.providers import Provider, auth_headers
 
@@ -89,6 +90,7 @@ class Fetcher:
         Raises:
             PermissionDeniedError: The address, or one that it redirects to, must not be fetched from here.
             StatusError: The file can't be had.
+            TooLargeError: It says that it is larger than anything that is taken.
             TransportError: The connection broke.
         """
         return self._pieces(source, provider)
@@ -110,6 +112,9 @@ class Fetcher:
                     continue
                 if reply.status >= 300:
                     raise await _failed(reply)
+                size = reply.headers.get("content-length", "")
+                if size.isascii() and size.isdigit() and int(size) > MAX_VIDEO:
+                    raise TooLargeError(MAX_VIDEO)
                 async for piece in reply.chunks():
                     yield piece
                 return

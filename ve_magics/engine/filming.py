@@ -207,7 +207,8 @@ class Filming:
             while not all(maker.done() for maker in makers):
                 await changed.wait()
                 changed.clear()
-                yield tuple(jobs)
+                if any(jobs):
+                    yield tuple(jobs)
             for maker in makers:
                 maker.result()
             yield tuple(jobs)

@@ -29,7 +29,7 @@ class RecordedFilm(NamedTuple):
 
 
 def recorded_film(
-    session: Session, request: VideoRequest, model: str, *, fresh: bool, cell: str
+    session: Session, request: VideoRequest, model: str, *, fresh: bool, cell: str, take: int = 1
 ) -> RecordedFilm | None:
     """Return the recorded film of a request, in the modes that replay; None where it is to be made.
 
@@ -38,7 +38,7 @@ def recorded_film(
     """
     if session.mode not in ("auto", "replay") or (fresh and session.mode == "auto"):
         return None
-    key = film_key(request, model)
+    key = film_key(request, model, take)
     for recording in session.replays:
         film = recording.film(key)
         if film is not None:
@@ -77,7 +77,7 @@ def _copy(source: Path, folder: Path) -> Path:
     return target
 
 
-def keep_film(session: Session, request: VideoRequest, model: str, job: Job) -> None:
+def keep_film(session: Session, request: VideoRequest, model: str, job: Job, take: int = 1) -> None:
     """Write a film that was made into the session's recording.
 
     Raises:
@@ -97,5 +97,5 @@ def keep_film(session: Session, request: VideoRequest, model: str, job: Job) -> 
         },
     )
     session.recording.keep_film(
-        film_key(request, model), request, film, files=files, redactor=session.config.redactor
+        film_key(request, model, take), request, film, files=files, redactor=session.config.redactor
     )

@@ -154,6 +154,38 @@ def chat_parser(*, line: bool = False) -> Parser:
             help="a route, an alias or provider/name; the default where left out",
         )
     add("-m", "--model", dest="named", metavar="MODEL", help="the model, by flag")
+    add("-c", "--conversation", metavar="NAME", help="go on with this conversation")
+    add("--new", action="store_true", help="begin the conversation anew with this cell")
+    _add_question(parser)
+    return parser
+
+
+COMPARE_EXAMPLES = """\
+examples:
+  %%compare openai/gpt-5.4-mini anthropic/claude-haiku-5-5
+  What is a context manager?
+
+  %%compare sim/tutor sim/thinker -t 0 -o both
+  Name three rivers in China.
+"""
+
+
+def compare_parser() -> Parser:
+    """Return the parser of `%%compare`."""
+    parser = Parser(
+        "%%compare",
+        "Ask several models the same at once; their answers stand side by side.",
+        COMPARE_EXAMPLES,
+    )
+    parser.add_argument("models", nargs="*", metavar="MODEL", help="routes, aliases or provider/name")
+    parser.set_defaults(model=None, named=None)
+    _add_question(parser)
+    return parser
+
+
+def _add_question(parser: Parser) -> None:
+    """Add the flags that say what is asked and how."""
+    add = parser.add_argument
     add("-s", "--system", metavar="SYSTEM", help="a system prompt")
     add("-t", "--temperature", type=number, metavar="T", help="0 is the steadiest")
     add("--max-tokens", type=count, metavar="N", help="upper bound of the answer in tokens")
@@ -165,8 +197,6 @@ def chat_parser(*, line: bool = False) -> Parser:
         metavar="K=V",
         help="any other setting: top_p=0.9, seed=7, effort=low, stop='[\"END\"]'",
     )
-    add("-c", "--conversation", metavar="NAME", help="go on with this conversation")
-    add("--new", action="store_true", help="begin the conversation anew with this cell")
     add("-f", "--format", choices=("markdown", "text", "json", "code"), help="the form of the answer")
     add(
         "--schema",
@@ -190,7 +220,6 @@ def chat_parser(*, line: bool = False) -> Parser:
     add("--no-fallback", action="store_true", help="ask the first target only")
     add("-o", "--output", type=variable, metavar="NAME", help="keep the answer in this variable")
     add("-h", "--help", action="store_true", help="show this")
-    return parser
 
 
 _WORD = re.compile(r"""\s*((?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|[^\s"'\\])+)""")
@@ -274,8 +303,9 @@ def chat_request(
     words: Sequence[Part] | None = None,
     parts: Sequence[Part] = (),
     history: Sequence[Message] = (),
+    magic: str = "%%chat",
 ) -> ChatRequest:
-    """Return the request that a `%%chat` cell makes.
+    """Return the request that a cell makes.
 
     Args:
         options: The parsed line.
@@ -284,13 +314,16 @@ def chat_request(
         words: What is sent in the prompt's place, its expressions filled in.
         parts: Pictures and files to send along.
         history: Earlier turns of the conversation.
+        magic: What the cell begins with, for the error.
 
     Raises:
         ArgumentsError: The prompt is empty, the model is named twice, or a setting has the wrong type.
     """
     said = (Text(cell.removesuffix("\n")),) if words is None else tuple(words)
     if not any(part.text.strip() if isinstance(part, Text) else part for part in said):
-        raise ArgumentsError("The prompt is empty.", hint="Write what you want to ask below the %%chat line.")
+        raise ArgumentsError(
+            "The prompt is empty.", hint=f"Write what you want to ask below the {magic} line."
+        )
     settings = chat_settings(options.param)
     if options.temperature is not None:
         settings["temperature"] = options.temperature
@@ -347,6 +380,12 @@ def video_parser() -> Parser:
         default=[],
         metavar="K=V",
         help="any other setting: aspect=16:9, resolution=720p, negative_prompt=text",
+    )
+    add("--count", type=count, default=1, metavar="N", help="so many videos of the same prompt, side by side")
+    add(
+        "--background",
+        action="store_true",
+        help="end the cell at once; the video appears in it when it is made",
     )
     add("--fresh", action="store_true", help="make it again although it is there")
     add(

@@ -50,7 +50,15 @@ class Progress:
             job: The job.
             elapsed: Seconds since the cell began to wait.
         """
-        line = self.line(job, elapsed)
+        self.say(self.line(job, elapsed), elapsed)
+
+    def say(self, line: str, elapsed: float) -> None:
+        """Show a line, if anybody looks on.
+
+        Args:
+            line: The line.
+            elapsed: Seconds since the cell began to wait.
+        """
         if not self._watched or line == self._last or elapsed < self._next:
             return
         self._next = elapsed + _STEP

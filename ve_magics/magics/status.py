@@ -9,13 +9,16 @@ from ve_magics.engine.keys import save_to_keyring
 from ve_magics.engine.local import running_servers
 from ve_magics.engine.models import living_models
 from ve_magics.errors import ArgumentsError, ConfigError, VeError
+from ve_magics.magics.budget import budget
 from ve_magics.magics.conversation import conversation
+from ve_magics.magics.jobs import jobs
 from ve_magics.magics.notebook import Notebook
 from ve_magics.magics.plain import show_text
+from ve_magics.magics.usage import usage
 
 USAGE = (
-    "%ve [models [PROVIDER] | use MODEL | key PROVIDER | usage | cache [clear] | conversation … | record [NAME]"
-    " | replay | live | reload | doctor]"
+    "%ve [models [PROVIDER] | use MODEL | key PROVIDER | usage [--by …] [--since DAYS] [--all] | budget [AMOUNT] | cache [clear] | conversation … | jobs …"
+    " | record [NAME] | replay | live | reload | doctor]"
 )
 
 
@@ -81,7 +84,7 @@ def _status(notebook: Notebook, words: list[str]) -> None:
         rows.append(
             (
                 "this session",
-                f"{one.calls} calls, {one.input + one.output:,} tokens, ${one.cost:.4f}{unknown}",
+                f"{one.calls - one.cached} calls, {one.input + one.output:,} tokens, ${one.cost:.4f}{unknown}",
             )
         )
     rows.append(("cache", f"{session.cache.size().entries} answers of this session"))
@@ -178,25 +181,6 @@ def _key(notebook: Notebook, words: list[str]) -> None:
     _show(f"The key of {provider.name} is kept {kept}.")
 
 
-def _usage(notebook: Notebook, words: list[str]) -> None:
-    _nothing_more("%ve usage", words)
-    session = notebook.session
-    totals = session.ledger.totals(by=("provider", "model"), session=session.id)
-    if not totals:
-        _show("Nothing was asked in this session.")
-        return
-    rows = [("model", "calls   tokens in  of them cached  tokens out     cost")]
-    for total in totals:
-        cost = f"${total.cost:.4f}" + (f" + {total.unknown} unknown" if total.unknown else "")
-        rows.append(
-            (
-                "/".join(total.group),
-                f"{total.calls:>5} {total.input:>11,} {total.cached_input:>15,} {total.output:>11,}  {cost:>7}",
-            )
-        )
-    _show(rows)
-
-
 def _cache(notebook: Notebook, words: list[str]) -> None:
     session = notebook.session
     if words == ["clear"]:
@@ -267,12 +251,14 @@ _COMMANDS: dict[str, Callable[[Notebook, list[str]], None]] = {
     "models": _models,
     "use": _use,
     "key": _key,
-    "usage": _usage,
+    "usage": usage,
+    "budget": budget,
     "cache": _cache,
     "conversation": _conversation,
     "record": _record,
     "replay": _replay,
     "live": _live,
+    "jobs": jobs,
     "reload": _reload,
     "doctor": _doctor,
 }

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
 
-from ve_magics.engine.films import copy_film, keep_film, recorded_film
+from ve_magics.engine.films import RecordedFilm, copy_film, keep_film, recorded_film
 from ve_magics.engine.session import Session
-from ve_magics.errors import JobError, JobExpiredError, JobFailedError, UnsupportedError
+from ve_magics.engine.video.listing import short
+from ve_magics.errors import JobError, JobExpiredError, JobFailedError, StoreError, UnsupportedError, VeError
 from ve_magics.jobs import Job, VideoRequest
 from ve_magics.magics import attachments
 from ve_magics.magics.arguments import named_model, video_parser, video_request
 from ve_magics.magics.clip import Clip
+from ve_magics.magics.failure import explain
+from ve_magics.magics.late import LateOutput
 from ve_magics.magics.notebook import Notebook
 from ve_magics.magics.plain import show_text
 from ve_magics.magics.progress import Progress
 from ve_magics.routing import Target
+
+BACKGROUND_STEP = 2.0
+"""Seconds between two changes of a background job's line at least."""
 
 
 def video(notebook: Notebook, line: str, cell: str) -> None:
@@ -37,21 +47,168 @@ def video(notebook: Notebook, line: str, cell: str) -> None:
     request = video_request(options, cell, first_frame=frame)
     model = named_model(options, session.config.default("video").model)
     if options.dry_run:
-        _show_plan(session, request, model)
+        _show_plan(session, request, model, options.count)
         return
-    progress = Progress(notebook.shell)
-    kept = recorded_film(session, request, model, fresh=options.fresh, cell=notebook.cell)
-    if kept is not None:
-        path, poster = copy_film(kept, session.directory)
-        clip = Clip(path, poster=poster, prompt=request.prompt, served=kept.film.served, **kept.facts)
-        clip.embed = options.embed
+    films = [
+        recorded_film(session, request, model, fresh=options.fresh, cell=notebook.cell, take=take)
+        for take in range(1, options.count + 1)
+    ]
+    order = Order(notebook, request, model, options)
+    if all(films):
+        order.show([_recorded_clip(film, request, session.directory, options) for film in films if film])
+        return
+    order.target = film_target(session, model)
+    if options.background:
+        begin(order)
     else:
-        job = _make(notebook, request, model, options, progress)
-        clip = Clip.of_job(job, embed=options.embed)
-        if session.mode == "record":
-            keep_film(session, request, model, job)
-    notebook.keep(options.output, clip)
-    progress.finish(clip.bundle(session.directory), clip.facts())
+        order.finish(_wait(order))
+
+
+def _recorded_clip(
+    kept: RecordedFilm, request: VideoRequest, directory: Path, options: argparse.Namespace
+) -> Clip:
+    path, poster = copy_film(kept, directory)
+    clip = Clip(path, poster=poster, prompt=request.prompt, served=kept.film.served, **kept.facts)
+    clip.embed = options.embed
+    return clip
+
+
+class Order:
+    """The videos of one cell, from the line to the output.
+
+    Args:
+        notebook: The notebook.
+        request: What is to be filmed.
+        model: The model as the user named it.
+        options: The parsed line.
+
+    Attributes:
+        target: Who makes them.
+        progress: The cell's line.
+    """
+
+    def __init__(
+        self, notebook: Notebook, request: VideoRequest, model: str, options: argparse.Namespace
+    ) -> None:
+        self.notebook = notebook
+        self.request = request
+        self.model = model
+        self.options = options
+        self.target: Target | None = None
+        self.progress = Progress(notebook.shell)
+        self._session = notebook.session
+        self._cell = notebook.cell
+
+    @property
+    def price(self) -> float | None:
+        """What one of them would cost in US dollars; None where that isn't known."""
+        return None if self.target is None else self._session.filming.price(self.request, self.target)
+
+    def news(self) -> AsyncGenerator[tuple[Job | None, ...], None]:
+        """Yield the jobs, now and after each change."""
+        assert self.target is not None
+        return self._session.filming.films(
+            self.request,
+            self.model,
+            self.target,
+            count=self.options.count,
+            folder=self._session.directory,
+            notebook=self._session.place,
+            cell=self._cell,
+            fresh=self.options.fresh,
+        )
+
+    def line(self, jobs: tuple[Job | None, ...], elapsed: float) -> str:
+        """Return the line that says how far they are."""
+        known = [job for job in jobs if job is not None]
+        if len(jobs) == 1:
+            said = Progress.line(known[0], elapsed)
+        else:
+            ready = sum(job.state == "succeeded" for job in known)
+            done = sum(job.progress or 0.0 for job in known) / len(jobs)
+            said = f"🎬 {self.target}: {ready} of {len(jobs)} videos ready {done:.0%} · {elapsed:.0f} s"
+        return f"{said} · {estimate(self.price, len(jobs))}"
+
+    def made(self, jobs: tuple[Job | None, ...]) -> list[Job]:
+        """Return the jobs, all of which have brought a video.
+
+        Raises:
+            JobError: One hasn't.
+        """
+        for job in jobs or (None,):
+            if job is None or job.state != "succeeded":
+                self.progress.drop()
+                raise failure(job, self.options.timeout)
+        return [job for job in jobs if job is not None]
+
+    def finish(self, jobs: list[Job]) -> None:
+        """Keep and show what was made."""
+        self.show(self.keep(jobs))
+        for job in jobs:
+            self._session.filming.show(job)
+
+    def keep(self, jobs: list[Job]) -> list[Clip]:
+        """Return what was made as clips, written into the recording where there is one."""
+        if self._session.mode == "record":
+            for take, job in enumerate(jobs, 1):
+                keep_film(self._session, self.request, self.model, job, take)
+        return [Clip.of_job(job, embed=self.options.embed) for job in jobs]
+
+    def show(self, clips: list[Clip]) -> None:
+        """Leave the players as the cell's one output."""
+        self.hand_over(clips)
+        self.progress.finish(*self.output(clips))
+
+    def hand_over(self, clips: list[Clip]) -> None:
+        """Put the clips into the variable that the line names: one, or a list of several."""
+        self.notebook.keep(self.options.output, clips[0] if self.options.count == 1 else clips)
+
+    def output(self, clips: list[Clip]) -> tuple[dict[str, str], dict[str, Any]]:
+        """Return the players below one another, and the metadata."""
+        bundles = [clip.bundle(self._session.directory) for clip in clips]
+        data = {kind: "\n\n".join(bundle[kind] for bundle in bundles) for kind in bundles[0]}
+        facts = clips[0].facts()
+        if len(clips) > 1:
+            facts["clips"] = [clip.facts() for clip in clips]
+        if self.target is not None:
+            facts["estimate_usd"] = None if self.price is None else self.price * len(clips)
+        return data, facts
+
+
+def begin(order: Order) -> None:
+    """End the cell at once; its output changes as the videos are made, and becomes the players."""
+    late = LateOutput(order.notebook.shell)
+    news = order.news()
+    jobs = order.notebook.portal.call(anext(news))  # what can't be ordered fails here, in the cell
+    names = ", ".join(short(job.id) for job in jobs if job is not None)
+    late.begin(
+        f"🎬 {order.target}: being made in the background as job {names} · {estimate(order.price, len(jobs))}."
+        " Run the cell again, or %ve jobs, to see it.",
+        {"jobs": [job.id for job in jobs if job is not None]},
+    )
+    order.notebook.portal.submit(_follow(order, late, news))
+
+
+async def _follow(order: Order, late: LateOutput, news: AsyncGenerator[tuple[Job | None, ...], None]) -> None:
+    """Show in the cell that began it what becomes of an order."""
+    begun = shown = time.monotonic()
+    jobs: tuple[Job | None, ...] = ()
+    try:
+        async with aclosing(news):
+            async for jobs in news:
+                now = time.monotonic()
+                if now - shown > BACKGROUND_STEP:
+                    shown = now
+                    late.say(order.line(jobs, now - begun), {})
+        clips = order.keep(order.made(jobs))
+        order.hand_over(clips)
+        late.fill(*order.output(clips))
+    except OSError as error:
+        late.say(
+            "\n".join(explain(StoreError(f"The video can't be shown: {error.strerror}."))), {"failed": True}
+        )
+    except VeError as error:
+        late.say("\n".join(explain(error)), {"failed": True})
 
 
 def film_target(session: Session, model: str) -> Target:
@@ -73,45 +230,38 @@ def film_target(session: Session, model: str) -> Target:
     )
 
 
-def _make(
-    notebook: Notebook, request: VideoRequest, model: str, options: argparse.Namespace, progress: Progress
-) -> Job:
-    session = notebook.session
-    target = film_target(session, model)
-    news = session.filming.film(
-        request,
-        model,
-        target,
-        folder=session.directory,
-        notebook=str(session.notebook or session.directory),
-        cell=notebook.cell,
-        fresh=options.fresh,
-    )
-    job: Job | None = None
+def _wait(order: Order) -> list[Job]:
+    """Wait for the jobs of a cell, and show how far they are.
+
+    Raises:
+        VeError: One of them brought no video.
+        KeyboardInterrupt: The cell was interrupted; the jobs go on.
+    """
+    progress, timeout = order.progress, order.options.timeout
+    jobs: tuple[Job | None, ...] = ()
     begun = time.monotonic()
     try:
-        for batch in notebook.portal.iterate(news):
-            if batch:
-                job = batch[-1]
+        for batch in order.notebook.portal.iterate(order.news()):
+            jobs = batch[-1] if batch else jobs
             elapsed = time.monotonic() - begun
-            if job is not None:
-                progress.show(job, elapsed)
-            if options.timeout is not None and elapsed > options.timeout and job is not None:
-                break
+            if any(jobs):
+                progress.say(order.line(jobs, elapsed), elapsed)
+                if timeout is not None and elapsed > timeout:
+                    break
     except KeyboardInterrupt:
         progress.drop()
-        if job is not None and not job.finished:
+        left = [short(job.id) for job in jobs if job is not None and not job.finished]
+        if left:
+            what = f"job {left[0]}" if len(left) == 1 else f"jobs {', '.join(left)}"
             progress.note(
-                f"⏹ stopped waiting; the video goes on as job {job.id}. Run the cell again to get it."
+                f"⏹ stopped waiting; the video goes on as {what}. Run the cell again to get it."
+                f" %ve jobs shows it, %ve jobs cancel {left[0]} stops it."
             )
         raise
     except BaseException:
         progress.drop()
         raise
-    if job is None or job.state != "succeeded":
-        progress.drop()
-        raise failure(job, options.timeout)
-    return job
+    return order.made(jobs)
 
 
 def failure(job: Job | None, timeout: float | None) -> JobError:
@@ -126,9 +276,11 @@ def failure(job: Job | None, timeout: float | None) -> JobError:
     said = job.failure
     match job.state:
         case "unknown":
+            name = short(job.id)
             return JobError(
                 f"Nobody knows whether {job.provider} took the order for job {job.id}: its answer was lost.",
-                hint="Look there whether it makes the video. It was not ordered again, so nothing is paid twice.",
+                hint="It was not ordered again, so nothing is paid twice. If it makes the video there:"
+                f" %ve jobs settle {name} ITS_ID; if not: %ve jobs settle {name} again",
             )
         case "expired":
             return JobExpiredError(
@@ -138,23 +290,31 @@ def failure(job: Job | None, timeout: float | None) -> JobError:
         case "failed" | "cancelled":
             message = said.message if said else f"{job.provider} gave no reason."
             hint = (said.hint if said else "") or "Change the prompt and run the cell again."
+            if job.state == "failed" and job.fetches:
+                hint = f"{job.provider} has it. To fetch it again, free of charge: %ve jobs retry {short(job.id)}"
             return JobFailedError(f"The video was not made: {message}", hint=hint)
         case _:
             return JobError(
                 f"The video was not ready after {timeout:g} s." if timeout else "The video is not ready.",
-                hint=f"It goes on as job {job.id}. Run the cell again to get it.",
+                hint=f"It goes on as job {short(job.id)}. Run the cell again to get it; %ve jobs shows it.",
             )
 
 
-def _show_plan(session: Session, request: VideoRequest, model: str) -> None:
+def estimate(price: float | None, count: int = 1) -> str:
+    """Return what is said of a price in US dollars."""
+    return "price unknown" if price is None else f"${price * count:.2f}"
+
+
+def _show_plan(session: Session, request: VideoRequest, model: str, count: int) -> None:
     """Show what would be made, by whom, and what it would cost."""
     target = film_target(session, model)
-    cost = session.filming.price(request, target)
     lines = [
         f"to        {target}",
         f"prompt    {request.prompt}",
         f"length    {f'{request.seconds:g} s' if request.seconds else 'as the provider likes'}",
         f"size      {request.size or 'as the provider likes'}",
-        f"estimate  {'price unknown' if cost is None else f'${cost:.2f}'}; nothing was sent",
+        f"estimate  {estimate(session.filming.price(request, target), count)}; nothing was sent",
     ]
+    if count > 1:
+        lines.insert(4, f"videos    {count}")
     show_text("\n".join(lines))

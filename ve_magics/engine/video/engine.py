@@ -258,7 +258,7 @@ class VideoEngine:
                     "cancel",
                     dialect.name,
                     message=f"{job.provider} can't stop a video.",
-                    hint="It goes on and is paid. To stop waiting for it, forget it.",
+                    hint="It goes on and is paid. To stop waiting for it: cancel it with --forget.",
                 )
         return self._driver.record(job.id, lambda fresh: moved(fresh, self._means.clock(), "cancelled"))
 
@@ -323,6 +323,17 @@ class VideoEngine:
         )
         self._start(job_id)
         return job
+
+    async def give_up(self, job_id: str) -> Job:
+        """Say that an unknown job was never made, and leave it at that.
+
+        Raises:
+            JobError: There is no such job, or it isn't unknown.
+        """
+        job = self._means.job(job_id)
+        if job.state != "unknown":
+            raise JobError(f"Job {job.id} is {job.state}: there is nothing to settle.")
+        return self._driver.record(job_id, lambda fresh: moved(fresh, self._means.clock(), "cancelled"))
 
     async def aclose(self, *, grace: float = 5.0) -> None:
         """Stop driving; jobs go on at their providers. Create calls under way may end first.

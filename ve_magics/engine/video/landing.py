@@ -30,6 +30,17 @@ class UnfitFileError(JobFailedError):
     """What came can't be used and would not be better next time."""
 
 
+class TooLargeError(UnfitFileError):
+    """A file is larger than what is taken.
+
+    Args:
+        limit: Bytes that are taken.
+    """
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"The provider's file is larger than {limit / 1024**2:.4g} MB.")
+
+
 def file_stem(prompt: str, job_id: str) -> str:
     """Return a readable name for a job's files, without ending: words of the prompt, then the end of the job's id.
 
@@ -134,7 +145,7 @@ async def _write(pieces: Pieces, part: Path, limit: int) -> None:
             async for piece in pieces:
                 size += len(piece)
                 if size > limit:
-                    raise UnfitFileError(f"The provider's file is larger than {limit / 1024**2:.3g} MB.")
+                    raise TooLargeError(limit)
                 file.write(piece)
 
 
