@@ -324,3 +324,10 @@ def test_data_frames_need_pandas(told: Any, model: Model, monkeypatch: pytest.Mo
 
     monkeypatch.setitem(sys.modules, "pandas", Pandas)
     assert answer.df == ("frame", [{"name": "Po"}])
+
+
+def test_filtered_answer_leaves_no_turn(told: Any, model: Model) -> None:
+    """An answer that was filtered or asks for a tool is nothing to go on from."""
+    model.says, model.finish = ["Half an ans"], "content_filter"
+    assert told.run("%%chat -c demo\nhello").error is None
+    assert told.notebook.talks.book.get("demo").turns == ()

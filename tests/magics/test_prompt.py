@@ -82,6 +82,7 @@ def test_expressions_are_python(prompt: str, sent: str) -> None:
         ("{{ next(iter([])) }}", "{{ next(iter([])) }} in the prompt: StopIteration."),
         ("{{ 'a\x00' }}", "in the prompt:"),
         ("{{ " + "(" * 300 + " }}", "in the prompt:"),
+        ("{{ " + "-" * 3000 + "1 }}", "in the prompt: "),
         ("{{ '" + "a" * (LONGEST + 10) + "' }}", "it is longer than 4,000 characters"),
         ("{{ " + "x" * 200 + " y }}", "…"),
     ],
@@ -124,3 +125,16 @@ def test_expression_keeps_its_source() -> None:
     (piece,) = split("{{  f( 1 )  }}")
     assert isinstance(piece, Expression)
     assert (piece.source, piece.problem) == ("f( 1 )", "")
+
+
+def test_refusal_of_a_value_names_its_expression() -> None:
+    """A value that can't be sent is refused in its renderer's words, with the expression."""
+
+    def refuse(value: object) -> str:
+        raise ArgumentsError("these bytes: neither text nor a picture.")
+
+    with pytest.raises(
+        ArgumentsError, match=r"\{\{ x \}\} in the prompt: these bytes: neither text nor a picture\.\n"
+    ):
+        filled("{{ x }}", {"x": b""}, refuse)
+    assert filled("{{ x }} and", {"x": 1}, lambda value: Image(url="u"))[1] == Text(" and")

@@ -321,9 +321,9 @@ def test_classes_of_the_notebook_are_found_in_its_cells() -> None:
     exec("class City:\n    name: str", namespace)
     cells = [
         "class City: ...",
-        "class City:\n  ?",
         "@final\nclass City:\n    name: str\n\nx = 1",
         "x = City()",
+        "class City:\n  ?",
     ]
     assert source_of(namespace["City"], cells) == "@final\nclass City:\n    name: str"
     nested = source_of(namespace["City"], ["if True:\n    class City:\n        name: str"])

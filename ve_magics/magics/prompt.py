@@ -65,21 +65,18 @@ def split(prompt: str) -> tuple[str | Expression, ...]:
 
 def _expression(prompt: str, start: int, first: int) -> tuple[Expression, int]:
     """Return the expression that begins at `start`, and where its closing braces stand."""
-    end = first
+    end, problem = first, ""
     while 0 <= end <= start + LONGEST:
         source = prompt[start:end].strip()
         try:
             return Expression(source, _compiled(source)), end
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            end = prompt.find(CLOSE, end + 1)
-    source = prompt[start:first].strip()
-    try:
-        _compiled(source)
-    except SyntaxError as error:
-        return Expression(source, None, f"SyntaxError: {error.msg}"), first
-    except (ValueError, RecursionError, MemoryError) as error:
-        return Expression(source, None, type(error).__name__), first
-    return Expression(source, None, f"it is longer than {LONGEST:,} characters"), first
+        except SyntaxError as error:
+            problem = problem or f"SyntaxError: {error.msg}"
+        except (ValueError, RecursionError, MemoryError) as error:
+            problem = problem or type(error).__name__
+        end = prompt.find(CLOSE, end + 1)
+    problem = problem or f"it is longer than {LONGEST:,} characters"
+    return Expression(prompt[start:first].strip(), None, problem), first
 
 
 def _compiled(source: str) -> CodeType:
