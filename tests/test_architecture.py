@@ -19,7 +19,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "ve_magics"
 
 FLOORS = {
     **dict.fromkeys(("__init__", "__main__"), 7),
-    **dict.fromkeys(("magics", "server", "client", "cli", "jobs_cli", "demo", "terminal"), 6),
+    **dict.fromkeys(("magics", "server", "client", "cli", "jobs_cli", "demo", "terminal", "bench"), 6),
     **dict.fromkeys(("engine", "sim"), 5),
     **dict.fromkeys(("dialects", "store", "widgets"), 4),
     **dict.fromkeys(("events", "tools", "catalog"), 3),
@@ -32,6 +32,7 @@ SIDEWAYS = {
     ("cli", "server"): "the command line starts the server",
     ("cli", "client"): "the command line asks like any other script",
     ("cli", "jobs_cli"): "the command line shows the video jobs",
+    ("cli", "bench"): "the command line measures",
     ("cli", "demo"): "the command line shows the quickstart",
     ("cli", "__init__"): "the command line tells the package's version",
     ("demo", "terminal"): "the quickstart is shown in the terminal as it runs",

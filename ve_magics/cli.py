@@ -44,6 +44,13 @@ def _jobs(options: argparse.Namespace) -> int:
     return run_jobs(options)
 
 
+def _bench(_: argparse.Namespace) -> int:
+    from ve_magics.bench import report
+
+    asyncio.run(report())
+    return 0
+
+
 def _doctor(_: argparse.Namespace) -> int:
     from ve_magics.engine.doctor import examine
     from ve_magics.engine.session import Session
@@ -108,6 +115,9 @@ def parser() -> argparse.ArgumentParser:
         "--forget", action="store_true", help="with cancel: stop waiting where the provider can't stop it"
     )
     jobs.set_defaults(run=_jobs)
+
+    bench = commands.add_parser("bench", help="measure what the gateway costs on this machine")
+    bench.set_defaults(run=_bench)
 
     doctor = commands.add_parser("doctor", help="look for what is wrong")
     doctor.set_defaults(run=_doctor)
