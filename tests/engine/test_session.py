@@ -190,7 +190,8 @@ async def test_partial_failed_and_filtered_answers_are_not_kept(tmp_path: Path) 
     assert (text, trace.source) == ("Whole", "provider")
     assert (await run(own, ask("a/m")))[1].source == "cache"
     assert world.asked("a") == 5
-    assert [line.cost is None for line in own.ledger.entries()] == [False, True, True, True]
+    booked = [line.cost is None for line in own.ledger.entries() if not line.cached]
+    assert booked == [False, True, True, True]
     await own.aclose()
 
 
@@ -474,11 +475,14 @@ async def test_a_notebook_without_a_name_has_a_budget_of_its_session(tmp_path: P
 
 
 async def test_cached_answers_cost_nothing_whatever_the_budget(tmp_path: Path) -> None:
-    """What is known is given although the budget is used up."""
+    """What is known is given although the budget is used up; the book says what that saved."""
     own = session(World(tmp_path, Provider(says("One"))), tmp_path)
     await run(own, ask("a/m"))
     own.books.purse.limit_notebook(0.0)
     assert (await run(own, ask("a/m")))[1].source == "cache"
+    cached, live = own.ledger.entries()
+    assert (cached.cached, cached.cost, cached.saved) == (True, 0.0, live.cost)
+    assert (cached.provider, cached.model, cached.usage) == ("a", "m", Usage())
     await own.aclose()
 
 

@@ -120,17 +120,6 @@ def test_key_that_nobody_types(
     assert not bench.notebook.session.config.keys("deepseek")
 
 
-def test_usage_adds_up(bench: Any) -> None:
-    """Calls and tokens stand in a table by model; a session without calls says so."""
-    assert bench.run("%ve usage").text == "Nothing was asked in this session."
-    for prompt in ("Hello", "What is recursion?"):
-        bench.run(f"%%chat\n{prompt}")
-    header, row = bench.run("%ve usage").text.splitlines()
-    assert header.split()[:2] == ["model", "calls"]
-    assert row.split()[:2] == ["sim/tutor", "2"]
-    assert row.endswith("$0.0000")
-
-
 def test_cache_is_counted_and_cleared(bench: Any) -> None:
     """The answers of the session are counted, and can be forgotten."""
     bench.run("%%chat\nHello")
@@ -172,7 +161,6 @@ def test_auto_is_told(open_bench: Callable[..., Any]) -> None:
         ("use nobody-knows-it", "✗ unknown model: Nobody here serves a model 'nobody-knows-it'."),
         ("key", "✗ arguments: %ve key takes one provider."),
         ("key nobody", "✗ unknown model: There is no provider 'nobody'."),
-        ("usage now", "✗ arguments: %ve usage takes nothing more than that."),
         ("cache empty", "✗ arguments: %ve cache [clear] takes nothing more than that."),
         ("record a/b", "✗ arguments: %ve record takes a name, not a path."),
         ("record", "✗ recording: The notebook's name is not known here, so its recording has none."),

@@ -75,7 +75,12 @@ class Books:
             [(target, self._config.price(target)) for target in targets],
             hedged=fallback and route.hedge_percentile is not None,
         )
-        hint = "" if request.max_tokens else "Limit the answer with --max-tokens N, or raise the budget."
+        hint = (
+            ""
+            if request.max_tokens
+            else "Limit the answer with --max-tokens N, or raise the budget: %ve budget AMOUNT, or [budget] in your"
+            " configuration."
+        )
         return self.purse.reserved(most, of, hint=hint)
 
     def reserved_for(self, model: str, most: Usage) -> AbstractContextManager[None]:
@@ -103,6 +108,27 @@ class Books:
         if trace.served is not None:
             trace.cost = self.write(trace.served, accumulator.usage, request_id=accumulator.started.id)
 
+    def remember(self, served: str, cost: catalog.Cost) -> None:
+        """Write a line for an answer that the session's cache gave: it cost nothing, and saved what it once cost.
+
+        Args:
+            served: `provider/model` that had answered.
+            cost: What that had cost.
+        """
+        provider, _, model = served.partition("/")
+        self._add(
+            Entry(
+                at=time.time(),
+                provider=provider,
+                model=model,
+                cost=0.0,
+                saved=cost.amount,
+                notebook=self._notebook(),
+                session=self._session,
+                cached=True,
+            )
+        )
+
     def write(
         self, target: Target, usage: Usage | None, *, kind: Kind = "chat", request_id: str = ""
     ) -> catalog.Cost:
@@ -127,11 +153,14 @@ class Books:
             session=self._session,
             request_id=request_id,
         )
+        self._add(entry)
+        return spent
+
+    def _add(self, entry: Entry) -> None:
         try:
             self._ledger().add(entry)
         except StoreError as error:
             self._warn(error.message)
-        return spent
 
     def _cost(self, target: Target, usage: Usage | None) -> catalog.Cost:
         price = self._config.price(target)

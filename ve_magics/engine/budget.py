@@ -57,6 +57,10 @@ class Purse:
         """Set this notebook's limit until the kernel ends; None lifts it."""
         self.limits = msgspec.structs.replace(self.limits, notebook=dollars)
 
+    def spent(self, *, notebook: bool) -> float:
+        """Return the US dollars that were spent so far, of this notebook or of everything, calls that run included."""
+        return self._spent(notebook) + self._reserved
+
     @contextmanager
     def reserved(self, most: float | None, what: str, *, hint: str = "") -> Iterator[None]:
         """Keep so much free while a call runs.
@@ -86,10 +90,10 @@ class Purse:
         ):
             if limit is None:
                 continue
-            left = limit - self._spent(notebook) - self._reserved
+            left = limit - self.spent(notebook=notebook)
             if most > left:
                 raise BudgetError(
-                    f"This call could cost up to ${most:.4f}, and of the budget of {name} (${limit:.2f})"
+                    f"This call could cost up to ${most:.4f}, and of the budget of {name} (${limit:.4f})"
                     f" ${max(0.0, left):.4f} is left. Nothing was sent.",
                     hint=hint or "Raise it: %ve budget AMOUNT, or [budget] in your configuration.",
                 )

@@ -272,6 +272,8 @@ class Session:
         if kept is not None:
             if self.mode == "record":
                 self._keep_recorded(key, request, kept)
+            if trace.source == "cache":
+                self.books.remember(kept.served, kept.cost)
             for event in _replayed(kept, trace):
                 yield event
             return

@@ -61,7 +61,7 @@ def _run(notebook: Notebook, parser: Parser, options: argparse.Namespace, cell: 
     form = form_of(options.format, options.schema, notebook.namespace)
     talk = notebook.talks.join(options.conversation, cell, new=options.new)
     default = session.config.default("chat").model
-    words = _words(notebook, options, cell)
+    words = prompt_of(notebook, options, cell)
     if talk is not None and not options.system:
         options.system = talk.system
     parts: list[Part] = [
@@ -92,7 +92,7 @@ def _run(notebook: Notebook, parser: Parser, options: argparse.Namespace, cell: 
     return answer
 
 
-def _words(notebook: Notebook, options: argparse.Namespace, cell: str) -> list[Part]:
+def prompt_of(notebook: Notebook, options: argparse.Namespace, cell: str) -> list[Part]:
     """Return what the prompt says: its expressions filled in, the last error added where it is asked for."""
     prompt = cell.removesuffix("\n")
     words: list[Part] = [Text(prompt)]
@@ -119,13 +119,13 @@ def _ask(notebook: Notebook, request: ChatRequest, options: argparse.Namespace, 
     display.start()
     answer = _stream(notebook, request, options, display)
     if form.structured:
-        problem = _read(form, answer)
+        problem = fit(form, answer)
         if problem and answer.finish == "stop":
             display.add(Restarted(answer.served or request.model, f"that was no use: {problem}"))
             first, mended = answer, form.mend(request, answer.text, problem)
             answer = _stream(notebook, mended, options, display)
             answer.follow(first)
-            problem = _read(form, answer)
+            problem = fit(form, answer)
         if problem:
             notebook.keep(options.output, answer)
             display.finish(answer.response, answer.facts(), form.shown(answer.text))
@@ -137,7 +137,7 @@ def _ask(notebook: Notebook, request: ChatRequest, options: argparse.Namespace, 
     return answer
 
 
-def _read(form: Form, answer: Answer) -> str:
+def fit(form: Form, answer: Answer) -> str:
     """Put the object that an answer is into it; returns what is wrong where it is none."""
     try:
         answer.parsed = form.read(answer.text)
@@ -168,7 +168,7 @@ def _stream(
         fresh=options.fresh,
         cached=not options.no_cache,
         trace=trace,
-        deadlines=_deadlines(session.deadlines, options.timeout),
+        deadlines=deadlines_within(session.deadlines, options.timeout),
         fallback=not options.no_fallback,
         cell=notebook.cell,
     )
@@ -194,7 +194,8 @@ def _stream(
     return Answer(request, accumulator.response(), trace)
 
 
-def _deadlines(base: Deadlines, timeout: float | None) -> Deadlines | None:
+def deadlines_within(base: Deadlines, timeout: float | None) -> Deadlines | None:
+    """Return limits of which all together is `timeout` seconds; None where that is None."""
     if timeout is None:
         return None
     return Deadlines(connect=base.connect, first_token=base.first_token, silence=base.silence, total=timeout)

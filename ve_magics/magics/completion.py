@@ -7,9 +7,10 @@ from types import ModuleType
 from typing import Any
 
 from ve_magics.errors import VeError
-from ve_magics.magics.arguments import Parser, chat_parser, video_parser
+from ve_magics.magics.arguments import Parser, chat_parser, compare_parser, video_parser
 from ve_magics.magics.formats import KINDS
 from ve_magics.magics.notebook import Notebook
+from ve_magics.magics.usage import GROUPS
 
 _CONVERSATION = ("list", "show", "use", "fork", "export", "drop")
 _COMMANDS = (
@@ -17,6 +18,7 @@ _COMMANDS = (
     "use",
     "key",
     "usage",
+    "budget",
     "cache",
     "conversation",
     "record",
@@ -42,6 +44,8 @@ def offers(notebook: Notebook, line: str, symbol: str) -> list[str]:
                 found = _flagged(notebook, chat_parser(), words, symbol, positional=True)
             case "%chat":
                 found = _flagged(notebook, chat_parser(line=True), words, symbol, positional=False)
+            case "%%compare":
+                found = _flagged(notebook, compare_parser(), words, symbol, positional=True)
             case "%%video":
                 found = _flagged(notebook, video_parser(), words, symbol, positional=True)
             case _:
@@ -95,6 +99,12 @@ def _command(notebook: Notebook, words: list[str]) -> Iterable[str]:
             return notebook.talks.book.names()
         case ["cache"]:
             return ("clear",)
+        case ["usage", *_, "--by"]:
+            return GROUPS
+        case ["usage", *_]:
+            return ("--by", "--since", "--all")
+        case ["budget"]:
+            return ("off",)
         case _:
             return ()
 

@@ -17,8 +17,8 @@ from IPython.core.magic import (
 if TYPE_CHECKING:
     from ve_magics.magics.notebook import Notebook
 
-_COMPLETED = ("%%chat", "%chat", "%%video", "%ve")
-_OURS = re.compile(r"%%(?:chat|video)(?:[ \t]|$)")
+_COMPLETED = ("%%chat", "%chat", "%%compare", "%%video", "%ve")
+_OURS = re.compile(r"%%(?:chat|compare|video)(?:[ \t]|$)")
 
 
 @magics_class
@@ -106,6 +106,29 @@ class VeMagics(Magics):
 
     @no_var_expand
     @cell_magic
+    def compare(self, line: str, cell: str) -> None:
+        """Ask several models the same at once; their answers stand side by side in one output.
+
+        usage: %%compare MODEL MODEL ... [-s SYSTEM] [-t T] [--max-tokens N] [--param K=V]
+                         [-f FORMAT] [--schema NAME] [--fix] [--raw] [--image PATH] [--file PATH]
+                         [--fresh] [--no-cache] [--dry-run] [--timeout S] [--no-fallback] [-o NAME]
+
+        The flags are those of %%chat and hold for every model. One that fails does not spoil the
+        others; the cell fails if all do. It belongs to no conversation.
+
+        -o NAME          keep the answers in a variable: NAME["provider/model"] .df .errors .seconds
+
+        Examples::
+
+            %%compare sim/tutor sim/thinker -o both
+            What is a context manager?
+        """
+        from ve_magics.magics.compare import compare
+
+        self._run(compare, line, cell)
+
+    @no_var_expand
+    @cell_magic
     def video(self, line: str, cell: str) -> None:
         """Make a video; it plays in the cell and lies beside the notebook.
 
@@ -143,9 +166,12 @@ class VeMagics(Magics):
         %ve models [PROVIDER] what can be asked now
         %ve use MODEL         choose the default until the kernel ends
         %ve key PROVIDER      type a key; it is not shown and not saved in the notebook
-        %ve usage             what was spent
+        %ve usage             what was spent: --by model|provider|notebook|day|kind
+                              --since DAYS | --all
+        %ve budget [AMOUNT]   what this notebook may spend, in US dollars; off lifts it
         %ve cache [clear]     the answers of this session
         %ve conversation      list | show | use | fork | export | drop
+        %ve jobs [ORDER ID]   the videos: show, resume, cancel, settle, retry, forget
         %ve record [NAME]     write every answer beside the notebook
         %ve replay            answer from the recording only; no key, no network
         %ve live              stop recording or replaying
@@ -238,7 +264,7 @@ def unload(shell: Any) -> None:
         del shell._ve_magics
         if keep_empty_cells in shell.input_transformers_cleanup:
             shell.input_transformers_cleanup.remove(keep_empty_cells)
-        for kind, names in (("cell", ("chat", "video")), ("line", ("chat", "ve"))):
+        for kind, names in (("cell", ("chat", "compare", "video")), ("line", ("chat", "ve"))):
             for name in names:
                 shell.magics_manager.magics[kind].pop(name, None)
 

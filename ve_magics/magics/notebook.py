@@ -26,6 +26,7 @@ class Notebook:
         self.shell = shell
         self.portal = Portal()
         self._session = session
+        self._limit: tuple[float | None] | None = None
         self.failed: tuple[BaseException, str] | None = None
         self.talks = Talks(shell, lambda: self.session)
 
@@ -35,6 +36,8 @@ class Notebook:
         if self._session is None:
             directory = Path.cwd()
             self._session = Session(directory=directory, notebook=self._vscode(directory))
+            if self._limit is not None:
+                self._session.books.purse.limit_notebook(*self._limit)
         return self._session
 
     @property
@@ -67,7 +70,10 @@ class Notebook:
             self.shell.user_ns[name] = value
 
     def reload(self) -> Session:
-        """Read the configuration anew in a fresh session."""
+        """Read the configuration anew in a fresh session; a limit that `%ve budget` has set still holds."""
+        before = self.session
+        limit = before.books.purse.limits.notebook
+        self._limit = None if limit == before.config.budget.notebook else (limit,)
         self.close()
         return self.session
 

@@ -12,7 +12,12 @@ from ve_magics.messages import ChatRequest, Text
 
 
 def show_plan(notebook: Notebook, request: ChatRequest, note: str = "") -> None:
-    """Show what would be sent, to whom, and roughly what it would cost.
+    """Show what would be sent, as `plan` says it."""
+    show_text(plan(notebook, request, note))
+
+
+def plan(notebook: Notebook, request: ChatRequest, note: str = "") -> str:
+    """Say what would be sent, to whom, and roughly what it would cost.
 
     Args:
         notebook: The running notebook.
@@ -54,4 +59,4 @@ def show_plan(notebook: Notebook, request: ChatRequest, note: str = "") -> None:
         lines.append("cache     the prefix is long enough for the provider's prompt cache")
     if note:
         lines.append(note)
-    show_text("\n".join(lines))
+    return "\n".join(lines)

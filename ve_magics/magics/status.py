@@ -17,8 +17,8 @@ from ve_magics.magics.plain import show_text
 from ve_magics.magics.usage import usage
 
 USAGE = (
-    "%ve [models [PROVIDER] | use MODEL | key PROVIDER | usage [--by …] [--since DAYS] [--all] | budget [AMOUNT] | cache [clear] | conversation … | jobs …"
-    " | record [NAME] | replay | live | reload | doctor]"
+    "%ve [models [PROVIDER] | use MODEL | key PROVIDER | usage … | budget [AMOUNT | off] | cache [clear]"
+    " | conversation … | jobs … | record [NAME] | replay | live | reload | doctor]"
 )
 
 
