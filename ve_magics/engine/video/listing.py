@@ -28,7 +28,7 @@ def named(jobs: Sequence[Job], word: str) -> Job:
         JobError: None has it, or several have; the hint names the nearest.
     """
     bare = word.removeprefix("video_")
-    found = [job for job in jobs if word in (job.id, job.provider_job_id)]
+    found = [job for job in jobs if word and word in (job.id, job.provider_job_id)]
     if not found and bare:
         found = [
             job for job in jobs if job.id.removeprefix("video_").startswith(bare) or job.id.endswith(bare)
