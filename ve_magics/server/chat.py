@@ -169,6 +169,7 @@ class ChatEndpoint:
                     raise
                 failure = told(error)
                 self._metrics.broken(failure)
+                answer.settled()
                 ending = encoder.encode_failure(failure)
             await writing.write(ending, more=False)
 
