@@ -138,3 +138,11 @@ def test_refusal_of_a_value_names_its_expression() -> None:
     ):
         filled("{{ x }}", {"x": b""}, refuse)
     assert filled("{{ x }} and", {"x": 1}, lambda value: Image(url="u"))[1] == Text(" and")
+
+
+def test_nothing_is_evaluated_before_all_is_read() -> None:
+    """An expression that isn't Python is told before any other one is evaluated, however many there are."""
+    called: list[int] = []
+    with pytest.raises(ArgumentsError, match="a b"):
+        words("{{ called.append(1) }}" + "{{ a b }}" * 2_000, called=called)
+    assert called == []

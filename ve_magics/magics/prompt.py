@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import CodeType
 from typing import Any, NamedTuple
 
@@ -39,7 +39,10 @@ def split(prompt: str) -> tuple[str | Expression, ...]:
     Args:
         prompt: What was typed.
     """
-    pieces: list[str | Expression] = []
+    return tuple(_pieces(prompt))
+
+
+def _pieces(prompt: str) -> Iterator[str | Expression]:
     literal = ""
     position = 0
     while (start := prompt.find(OPEN, position)) >= 0:
@@ -53,14 +56,13 @@ def split(prompt: str) -> tuple[str | Expression, ...]:
         found, end = _expression(prompt, start + len(OPEN), end)
         literal += prompt[position:start]
         if literal:
-            pieces.append(literal)
+            yield literal
         literal = ""
-        pieces.append(found)
+        yield found
         position = end + len(CLOSE)
     literal += prompt[position:]
     if literal:
-        pieces.append(literal)
-    return tuple(pieces)
+        yield literal
 
 
 def _expression(prompt: str, start: int, first: int) -> tuple[Expression, int]:
@@ -107,9 +109,14 @@ def filled(
     Raises:
         ArgumentsError: An expression isn't valid, fails, or gives something that can't be sent; it is named.
     """
+    pieces: list[str | Expression] = []
+    for piece in _pieces(prompt):
+        if isinstance(piece, Expression) and piece.code is None:
+            raise _refused(piece, piece.problem)
+        pieces.append(piece)
     parts: list[Text | Image] = []
     words = ""
-    for piece in split(prompt):
+    for piece in pieces:
         value = piece if isinstance(piece, str) else _value(piece, namespace, render)
         if isinstance(value, str):
             words += value
@@ -124,8 +131,7 @@ def filled(
 def _value(
     expression: Expression, namespace: dict[str, Any], render: Callable[[Any], str | Image]
 ) -> str | Image:
-    if expression.code is None:
-        raise _refused(expression, expression.problem)
+    assert expression.code is not None, "a bad expression was refused before"
     try:
         value = eval(expression.code, namespace)  # noqa: S307 - the user's own code, in the user's own notebook
         return render(value)
