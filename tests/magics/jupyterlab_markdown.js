@@ -1,54 +1,27 @@
 // Reads a JSON list of Markdown texts on standard input and writes, for each, what JupyterLab makes of it:
-// the HTML, before any sanitizer, and the tokens that hold HTML, links, pictures and languages of code.
-// Argument: the file in which JupyterLab ships its Markdown parser (marked). What JupyterLab does to formulas
-// before and after parsing is repeated here from its latex.ts (BSD licence, Jupyter Development Team).
+// the HTML, before any sanitizer, and the tokens that hold HTML, links, pictures and code.
+// Arguments: the installed JupyterLab's files that hold its Markdown parser (marked) and its core, which takes
+// formulas out of a text before it is parsed and puts them back afterwards. Their own modules do the work here.
 const fs = require('fs');
 globalThis.self = globalThis;
+globalThis.navigator ??= {};
 const parts = (globalThis.rspackChunk_jupyterlab_application_top = globalThis.webpackChunk_jupyterlab_application_top = []);
-(0, eval)(fs.readFileSync(process.argv[2], 'utf8'));
-const api = {};
-const load = () => { throw new Error('marked needs no other module'); };
-load.r = () => {};
-load.d = (_, names) => { for (const name in names) Object.defineProperty(api, name, { get: names[name] }); };
-Object.values(parts[0][1])[0]({ exports: api }, api, load);
-const { marked, Lexer } = api;
 
-const SPLIT = /(\$\$?|\\(?:begin|end)\{[a-z]*\*?\}|\\[{}$]|[{}]|(?:\n\s*)+|@@\d+@@|\\\\[()[\]])/i;
-function takeMath(text) {
-  const math = [];
-  let restore = t => t;
-  if (text.includes('`') || text.includes('~~~')) {
-    const hide = t => t.replace(/\$/g, '~D');
-    text = text.replace(/~/g, '~T')
-      .replace(/^(?<fence>`{3,}|(~T){3,})[^`\n]*\n([\s\S]*?)^\k<fence>`*$/gm, hide)
-      .replace(/(^|[^\\])(`+)([^\n]*?[^`\n])\2(?!`)/gm, hide);
-    restore = t => t.replace(/~([TD])/g, (_, c) => (c === 'T' ? '~' : '$'));
-  }
-  const blocks = text.replace(/\r\n?/g, '\n').split(SPLIT);
-  let start = null, end = null, last = null, braces = 0;
-  const take = (i, j) => {
-    const whole = blocks.slice(i, j + 1).join('').replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
-    for (; j > i; j--) blocks[j] = '';
-    blocks[i] = '@@' + math.length + '@@';
-    math.push(restore(whole));
-    start = end = last = null;
-  };
-  for (let i = 1; i < blocks.length; i += 2) {
-    const b = blocks[i];
-    if (b[0] === '@') { blocks[i] = '@@' + math.length + '@@'; math.push(b); }
-    else if (start !== null) {
-      if (b === end) { if (braces) last = i; else take(start, i); }
-      else if (b.match(/\n.*\n/)) { if (last !== null) { i = last; take(start, i); } start = end = last = null; braces = 0; }
-      else if (b === '{') braces++;
-      else if (b === '}' && braces) braces--;
-    }
-    else if (b === '$' || b === '$$') { start = i; end = b; braces = 0; }
-    else if (b === '\\\\(' || b === '\\\\[') { start = i; end = b.endsWith('(') ? '\\\\)' : '\\\\]'; braces = 0; }
-    else if (b.substr(1, 5) === 'begin') { start = i; end = '\\end' + b.substr(6); braces = 0; }
-  }
-  if (start !== null && last !== null) take(start, last);
-  return { text: restore(blocks.join('')), math };
+function moduleWith(file, ...words) {
+  (0, eval)(fs.readFileSync(file, 'utf8'));
+  const define = Object.values(parts.at(-1)[1]).find(body => words.every(word => body.toString().includes(word)));
+  const api = {};
+  const need = () => { throw new Error('the module needs no other one'); };
+  need.r = () => {};
+  need.d = (_, names) => { for (const name in names) Object.defineProperty(api, name, { get: names[name], enumerable: true }); };
+  define({ exports: api }, api, need);
+  return api;
 }
+
+const { marked, Lexer } = moduleWith(process.argv[2], 'reflinkSearch');
+const formulas = Object.values(moduleWith(process.argv[3], '~T', '@@\\d+@@', 'begin|end'));
+const removeMath = formulas.find(work => work.length === 1);
+const replaceMath = formulas.find(work => work.length === 2);
 
 function tokensOf(text) {
   const found = [];
@@ -67,7 +40,13 @@ function tokensOf(text) {
 
 const texts = JSON.parse(fs.readFileSync(0, 'utf8'));
 process.stdout.write(JSON.stringify(texts.map(source => {
-  const { text, math } = takeMath(source);
-  const html = marked.parse(text, { gfm: true }).replace(/@@(\d+)@@/g, (whole, n) => math[n] ?? whole);
+  const { text, math } = removeMath(source);
+  const parsed = marked.parse(text, { gfm: true });
+  let html = parsed;
+  try {
+    html = replaceMath(parsed, math);
+  } catch (error) {
+    // A marker that the writer made up names no formula; JupyterLab then shows nothing at all.
+  }
   return { html, tokens: tokensOf(text), math };
 })));

@@ -43,6 +43,7 @@ def make(kind: type[VeError]) -> VeError:
         "dialect": "messages",
         "what": "A film",
         "extra": "video",
+        "raw": "{",
     }
     parameters = inspect.signature(kind.__init__).parameters
     return kind(**{name: value for name, value in needed.items() if name in parameters})

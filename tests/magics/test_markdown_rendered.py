@@ -115,6 +115,7 @@ PIECES = [
         "\n|---|\n",
         "|---|---|",
     ),
+    *("|a|b|\n|-|-|\n", "\n| a | b |\n|---|---|\n|", "\n- ", "\n> ", "\n  ", "~~`", "`~~", " ~~a~~ "),
     *("a", "中", "：", "“", "---", "===", "&lt;", "&#60;", "&", "@@0@@", "@", "a@b.co", "`a`", "\u200b"),
 ]
 TAGS = {
@@ -187,19 +188,18 @@ def render(require: Callable[[object, str], None]) -> Render:
     node = shutil.which("node")
     require(node, "no node")
     static = Path(sys.prefix) / "share" / "jupyter" / "lab" / "static"
-    chunk = next(
-        (
-            p
-            for p in sorted(static.glob("*.js"))
-            if p.stat().st_size < 200_000 and "reflinkSearch" in p.read_text()
-        ),
-        None,
-    )
-    require(chunk, "no JupyterLab beside this Python")
+    files = [
+        (p, p.read_text(encoding="utf-8"))
+        for p in sorted(static.glob("*.js"))
+        if p.stat().st_size < 20_000_000
+    ]
+    parser = next((p for p, text in files if len(text) < 200_000 and "reflinkSearch" in text), None)
+    core = next((p for p, text in files if "removeMath:()=>" in text), None)
+    require(parser and core, "no JupyterLab beside this Python")
 
     def run(texts: Sequence[str]) -> list[dict[str, Any]]:
         done = subprocess.run(
-            [str(node), str(SCRIPT), str(chunk)],
+            [str(node), str(SCRIPT), str(parser), str(core)],
             input=json.dumps(texts),
             capture_output=True,
             text=True,
@@ -282,6 +282,11 @@ def test_code_is_shown_as_it_was_written(render: Render, text: str, code: str | 
         ("| a | b |\n|---|---|\n| 1<br>2 | c |\n| a<br>b | c |", "<td>1<br>2</td>"),
         ("- [x] done\n- [ ] open", 'type="checkbox"'),
         ("a `x\ny` b", "<code>x y</code>"),
+        ("- item\ngoes on", "<li>item\ngoes on</li>"),
+        ("> quote\ngoes on", "<p>quote\ngoes on</p>\n</blockquote>"),
+        ("- # head\nnext", "</ul>\n<p>next</p>"),
+        ("- item\n> quote", "</ul>\n<blockquote>"),
+        ("words\n| a | b |\n|---|---|\n| 1 | 2 |", "<p>words</p>\n<table>"),
         ("costs $5 and $6", "costs &#92;&#36;5 and &#92;&#36;6"),
         ("[文](路径/图 1.md)", "<p>&#91;文&#93;(路径/图 1.md)</p>"),
         ("[文](<路径/图 1.md>)", 'href="%E8%B7%AF%E5%BE%84/%E5%9B%BE%201.md"'),

@@ -248,17 +248,19 @@ class _Cell:
             self._finished = []
             self._put(self._markdown(block), now)
             self._open = False
-        tail = self._tail(now - self._began)
-        size = _ENVELOPE + _size(tail)
+        pending = "".join(self._finished) + self._splitter.tail
+        size = _ENVELOPE + _size(pending)
         ripe = turned or now >= self._patience or (self._received - self._shown_at) * _GROWTH >= size
-        within = self._sent + size <= _BYTES_AT_ONCE + _BYTES_PER_BYTE * self._received
-        if tail and tail != self._shown and ripe and within:
+        if not ripe or self._sent + size > _BYTES_AT_ONCE + _BYTES_PER_BYTE * self._received:
+            return
+        tail = self._tail(pending, now - self._began)
+        if tail and tail != self._shown:
             self._put(tail, now)
             self._shown, self._shown_doing = tail, self._doing
 
-    def _tail(self, waited: float) -> str:
+    def _tail(self, pending: str, waited: float) -> str:
         """Return the Markdown of what isn't finished, and of what the model does."""
-        parts = [self._markdown("".join(self._finished) + self._splitter.tail)]
+        parts = [self._markdown(pending)]
         if self._doing:
             seconds = f" {waited // _STATUS_STEP * _STATUS_STEP:.0f} s" if waited >= _STATUS_STEP else ""
             parts.append(f"*{neutralise(self._doing)}…{seconds}*")

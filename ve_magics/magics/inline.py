@@ -257,7 +257,8 @@ class _Scanner:
         if url is None or "\n\n" in label:
             return False
         inner = _Scanner(label, self.rules, cell=self.cell, breaks=False, links=False).pieces()
-        shown = _join([_unlinked(piece) for piece in inner], self.rules, cell=self.cell)
+        risky = _is_risky(inner)
+        shown = _join([_unlinked(piece, risky=risky) for piece in inner], self.rules, cell=self.cell)
         self._add("raw", f"[{shown}]({url.replace('&', '&amp;')}{title_of(link.title)})")
         return True
 
@@ -351,9 +352,9 @@ def _unbalanced(text: str, start: int, end: int) -> bool:
     return text[end - 1] == ")" and text.count(")", start, end) > text.count("(", start, end)
 
 
-def _unlinked(piece: _Piece) -> _Piece:
-    """Keep a link's words from ending the link: code with brackets becomes words, brackets become entities."""
-    if piece.kind == "code" and (re.search(r"[\[\]]", piece.text) or piece.text.startswith("``")):
+def _unlinked(piece: _Piece, *, risky: bool) -> _Piece:
+    """Keep a link's words from ending the link: risky code becomes words, brackets become entities."""
+    if piece.kind == "code" and (risky or re.search(r"[\[\]]", piece.text) or piece.text.startswith("``")):
         return _Piece("raw", literal(piece.text))
     if piece.kind == "math" and re.search(r"[\[\]]", piece.text):
         return _Piece("raw", literal(piece.text))
@@ -362,14 +363,19 @@ def _unlinked(piece: _Piece) -> _Piece:
     return piece
 
 
-def _join(pieces: list[_Piece], rules: Rules, *, cell: bool) -> str:
-    """Put the pieces together: emphasis mended, dollars that are no formula hidden, risky code made harmless."""
+def _is_risky(pieces: list[_Piece]) -> bool:
+    """Tell whether some reader could end emphasis or a link within these pieces' code."""
     words = "".join(piece.text for piece in pieces if piece.kind != "code")
     codes = [piece.text for piece in pieces if piece.kind == "code"]
     marks = [mark for mark, opener in _OPENERS.items() if opener.search(words)]
-    risky = any(
+    return any(
         "`" in code[1:-1] or code.endswith("\\`") or any(mark in code for mark in marks) for code in codes
     )
+
+
+def _join(pieces: list[_Piece], rules: Rules, *, cell: bool) -> str:
+    """Put the pieces together: emphasis mended, dollars that are no formula hidden, risky code made harmless."""
+    risky = _is_risky(pieces)
     dollars = sum(piece.text == "&#36;" for piece in pieces) + sum(piece.kind == "math" for piece in pieces)
     out: list[str] = []
     mask: list[str] = []

@@ -202,17 +202,36 @@ class _Blocks:
     def _quote(self, at: int) -> int:
         self._end_paragraph()
         inner: list[str] = []
-        while at < len(self.lines) and (mark := _QUOTE.match(self.lines[at])):
-            inner.append(self.lines[at][mark.end() :])
+        while at < len(self.lines):
+            mark = _QUOTE.match(self.lines[at])
+            if not mark and not self._goes_on(inner, at):
+                break
+            inner.append(self.lines[at][mark.end() if mark else 0 :])
             at += 1
         self.out += [
             f"> {line}" if line else ">" for line in _Blocks(inner, self.rules, self.depth + 1).rewritten()
         ]
-        self.open_paragraph = True
-        if at < len(self.lines) and self.lines[at].strip() and reaches_out("\n".join(inner), dollars=True):
-            self.out.append("")
-            self.open_paragraph = False
+        self._leave(at, gap=reaches_out("\n".join(inner), dollars=True))
         return at
+
+    def _goes_on(self, inner: list[str], at: int) -> bool:
+        """Tell whether a line goes on with the paragraph at the end of a container, though it lacks its mark."""
+        line = self.lines[at]
+        return (
+            bool(inner and inner[-1].strip() and line.strip())
+            and not line.startswith(("    ", "\t"))
+            and not _interrupts(line)
+            and not _interrupts(inner[-1])
+            and not line.lstrip().startswith(("=", "|", "$$", "\\"))
+            and sum(bool(_FENCE.match(below)) for below in inner) % 2 == 0
+        )
+
+    def _leave(self, at: int, *, gap: bool = False) -> None:
+        """End a container so that nobody takes the next line for a part of it."""
+        self.open_paragraph = False
+        following = self.lines[at] if at < len(self.lines) else ""
+        if following.strip() and (gap or not _interrupts(following) or _QUOTE.match(following)):
+            self.out.append("")
 
     def _item(self, at: int, line: str, item: re.Match[str]) -> int:
         self._end_paragraph()
@@ -223,11 +242,15 @@ class _Blocks:
         at += 1
         while at < len(self.lines):
             following = _spaced(self.lines[at])
-            if following.strip() and not following.startswith(" " * width):
+            blank = not following.strip()
+            if blank and not inner[0].strip():
                 break
-            if not following.strip() and not inner[0].strip():
+            if blank or following.startswith(" " * width):
+                inner.append("" if blank else following[width:])
+            elif self._goes_on(inner, at):
+                inner.append(following.lstrip())
+            else:
                 break
-            inner.append(following[width:] if following.strip() else "")
             at += 1
         while len(inner) > 1 and not inner[-1].strip():
             inner.pop()
@@ -239,7 +262,7 @@ class _Blocks:
             else line[:lead] + " " * (width - lead) + first
         )
         self.out += [" " * width + below if below else "" for below in rest]
-        self.open_paragraph = False
+        self._leave(at)
         return at
 
     def _end_paragraph(self) -> None:
@@ -250,7 +273,7 @@ class _Blocks:
         head = next((i for i in range(1, len(lines)) if _is_table(lines, i)), 0)
         if head:
             if head > 1:
-                self.out += safe_inline("\n".join(lines[: head - 1]), self.rules).split("\n")
+                self.out += [*safe_inline("\n".join(lines[: head - 1]), self.rules).split("\n"), ""]
             self.out += [self._row(line) for line in lines[head - 1 :]]
         else:
             self.out += safe_inline("\n".join(lines), self.rules).split("\n")
@@ -260,12 +283,26 @@ class _Blocks:
         return "|".join(safe_inline(cell, self.rules, cell=True, breaks=column > 0) for column, cell in cells)
 
 
+def _interrupts(line: str) -> bool:
+    """Tell whether a line ends every paragraph before it."""
+    return any(form.match(line) for form in (_FENCE, _QUOTE, _ITEM, _RULE, _HEADING))
+
+
 def _is_table(lines: list[str], at: int) -> bool:
-    return (
-        ("|" in lines[at] or ":" in lines[at])
-        and "|" in lines[at] + lines[at - 1]
-        and bool(_TABLE_RULE.match(lines[at]))
-    )
+    """Tell whether a line is a table's second one: as many cells as the line before has, on which all readers agree."""
+    rule = lines[at]
+    if (
+        ("|" not in rule and ":" not in rule)
+        or not _TABLE_RULE.match(rule)
+        or lines[at - 1].startswith("    ")
+    ):
+        return False
+    return _width(rule) == _width(lines[at - 1])
+
+
+def _width(line: str) -> int:
+    cells = [cell.strip() for cell in _cells(line)]
+    return len(cells) - (not cells[0]) - (len(cells) > 1 and not cells[-1])
 
 
 def _cells(line: str) -> Iterator[str]:
