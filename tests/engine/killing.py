@@ -3,7 +3,7 @@
 `python killing.py provider FOLDER` serves the simulator and prints its port. `python killing.py rounds FOLDER PORT
 KILLS` forks a fresh driver for each round: it takes up what the one before left behind, has one more video made, and
 is killed with SIGKILL. Half of the kills come from within, after the n-th line of the code that drives a job, so that
-they are spread evenly over its life; half come from outside, by the clock. Prints what became of it all as JSON.
+they are spread evenly over its life; half come from outside, by the clock. What became of it all is in FOLDER/report.json.
 """
 
 from __future__ import annotations
@@ -174,8 +174,8 @@ def fork(folder: Path, port: int, number: int, side: str, lines: int | None) -> 
     os._exit(status)
 
 
-def rounds(folder: Path, port: int, kills: int) -> dict[str, Any]:
-    """Kill that many drivers, then let one live to the end; returns what became of the jobs."""
+def rounds(folder: Path, port: int, kills: int) -> None:
+    """Kill that many drivers, then let one live to the end; writes down what became of it all."""
     chance = random.Random(f"{kills}")
     lines = one_life(
         folder, port, 0, "listing", 0, bool
@@ -184,6 +184,7 @@ def rounds(folder: Path, port: int, kills: int) -> dict[str, Any]:
     os.waitpid(process, 0)
     life = time.monotonic() - began
     killed = 0
+    lost: dict[str, int] = {}
     for number in range(1, kills + 1):
         side = "mute" if number % 5 == 0 else "listing"
         if number % 2:
@@ -194,30 +195,39 @@ def rounds(folder: Path, port: int, kills: int) -> dict[str, Any]:
             os.kill(process, signal.SIGKILL)
         _, status = os.waitpid(process, 0)
         killed += os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
-    asyncio.run(finish(folder, port))
-    return {"killed": killed, "lines": lines, "seconds": time.monotonic() - began}
+        if number % 10 == 0:
+            asyncio.run(settle(folder, port, lost))
+    for after in (lines // 2, None):  # the same cell, run again by the next kernel
+        os.waitpid(fork(folder, port, kills + 1, "listing", after), 0)
+    jobs = asyncio.run(settle(folder, port, lost))
+    report = {
+        "killed": killed,
+        "lines": lines,
+        "seconds": time.monotonic() - began,
+        "jobs": [describe(job, lost.get(job.id)) for job in jobs],
+        "bill": asyncio.run(read_bill(port)),
+    }
+    (folder / "report.json").write_text(json.dumps(report))
 
 
-async def finish(folder: Path, port: int) -> None:
-    """Take up all that is left, and settle what only the user can, from the provider's bill."""
+async def settle(folder: Path, port: int, lost: dict[str, int]) -> tuple[Job, ...]:
+    """Take up all that is left, and settle what only a user can, by the provider's bill; returns all jobs."""
     session = open_session(folder, port)
     filming = open_filming(session)
     engine = filming.engine
     for job in await engine.resume_all(str(folder / "film.ipynb")):
         await engine.wait(job.id)
     bill = await read_bill(port)
-    lost: dict[str, int] = {}
     for job in filming.jobs.find(states=("unknown",)):
         made = bill.get(job.provider, {}).get(job.request.prompt, [])
         assert len(made) <= 1, (job.id, made)
         lost[job.id] = len(made)
         await engine.settle(job.id, provider_job_id=made[0] if made else "")
         await engine.wait(job.id)
-    report = [describe(job, lost.get(job.id)) for job in filming.jobs.find()]
-    bill = await read_bill(port)
+    jobs = filming.jobs.find()
     await engine.aclose()
     await session.aclose()
-    (folder / "report.json").write_text(json.dumps({"jobs": report, "bill": bill}))
+    return jobs
 
 
 def describe(job: Job, lost: int | None) -> dict[str, Any]:
@@ -252,4 +262,4 @@ if __name__ == "__main__":
     if what == "provider":
         listen(Provider(), "127.0.0.1", 0, name="provider", what="The simulator", grace=1)
     else:
-        print(json.dumps(rounds(Path(where), int(rest[0]), int(rest[1]))))
+        rounds(Path(where), int(rest[0]), int(rest[1]))
