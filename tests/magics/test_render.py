@@ -84,6 +84,15 @@ class Array:
         return "array([[1., 2.],\n       [3., 4.]])"
 
 
+class Scalar(Array):
+    """Looks like an array's number."""
+
+    shape = ()  # type: ignore[assignment]  # as numpy's own scalars have it
+
+    def __str__(self) -> str:
+        return "7"
+
+
 class Figure:
     """Looks like a figure."""
 
@@ -156,6 +165,7 @@ def double(value: int) -> int:
         (b"words \xc3\xa9", "words é"),
         (bytearray(b"words"), "words"),
         (Array(), "array of shape (2, 2), float64\narray([[1., 2.],\n       [3., 4.]])"),
+        (Scalar(), "7"),
         (io.StringIO("text"), "text"),
         (io.BytesIO(b"text"), "text"),
         (ValueError("no"), "ValueError: no"),

@@ -200,7 +200,8 @@ def _cell(item: Any) -> str:
 
 
 def _is_array(value: Any) -> bool:
-    return all(hasattr(value, name) for name in ("shape", "dtype", "tolist"))
+    """Tell an array from its scalars, which look like one without dimensions."""
+    return all(hasattr(value, name) for name in ("shape", "dtype", "tolist")) and value.shape != ()
 
 
 def _picture(value: Any) -> Image | None:
