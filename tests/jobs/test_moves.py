@@ -366,3 +366,32 @@ def test_no_sequence_of_events_makes_two_videos(events: list[JobReply | VeError 
         progress = job.progress or progress
         assert job.state != "succeeded" or job.path
         assert job.state != "running" or job.provider_job_id
+
+
+@pytest.mark.parametrize(
+    ("said", "same"),
+    [
+        ("", True),
+        ("film", True),
+        ("sim/film", True),
+        ("film-2026-01-01", True),
+        ("films", False),
+        ("other", False),
+    ],
+)
+def test_a_provider_may_add_a_maker_or_a_date_to_a_models_name(said: str, same: bool) -> None:
+    """A video in a list is this job's although its model is called by a longer name."""
+    job = Job(id="j", provider="p", request=VideoRequest(prompt="A fox", model="film"), state="unknown")
+    listed = JobReply(provider_job_id="v", prompt="A fox", created=1.0, model=said)
+    assert (matching(job, [listed], ()) is not None) is same
+
+
+def test_twins_share_what_a_list_holds() -> None:
+    """As many videos as lost jobs that asked for the same: the oldest is taken. One more, and it would be a guess."""
+    job = Job(id="j", provider="p", request=VideoRequest(prompt="A fox", model="film"), state="unknown")
+    listed = [
+        JobReply(provider_job_id=name, prompt="A fox", created=at) for name, at in (("b", 2.0), ("a", 1.0))
+    ]
+    assert matching(job, listed, (), twins=2) == listed[1]
+    assert matching(job, listed, (), twins=1) is None
+    assert matching(job, listed, ("a",), twins=1) == listed[0]
