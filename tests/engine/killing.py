@@ -195,7 +195,7 @@ def rounds(folder: Path, port: int, kills: int) -> None:
             os.kill(process, signal.SIGKILL)
         _, status = os.waitpid(process, 0)
         killed += os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
-        if number % 10 == 0:
+        if number % 20 == 0:
             asyncio.run(settle(folder, port, lost))
     for after in (lines // 2, None):  # the same cell, run again by the next kernel
         os.waitpid(fork(folder, port, kills + 1, "listing", after), 0)
