@@ -34,7 +34,7 @@ class Screen:
         """Note that all outputs go."""
         self.said.append("clear")
 
-    def final(self, data: Mapping[str, str], metadata: Mapping[str, Any]) -> None:
+    def final(self, data: Mapping[str, str], metadata: Mapping[str, Any], *, display_id: str = "") -> None:
         """Note the output that remains."""
         self.said.append(dict(data))
 
