@@ -16,6 +16,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -122,6 +123,12 @@ async def have_made(filming: Filming, folder: Path, number: int, side: str) -> N
     )
 
 
+@cache
+def watched(filename: str) -> bool:
+    """Whether the lines of a file are counted."""
+    return any(part in filename for part in WATCHED)
+
+
 def one_life(
     folder: Path, port: int, number: int, side: str, lines: int | None, began: Callable[[], object]
 ) -> int:
@@ -137,7 +144,7 @@ def one_life(
         return line
 
     def call(frame: FrameType, event: str, _: object) -> Any:
-        return line if any(part in frame.f_code.co_filename for part in WATCHED) else None
+        return line if watched(frame.f_code.co_filename) else None
 
     async def live() -> None:
         session = open_session(folder, port)
