@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import math
 import os
 import secrets
 import socket
@@ -77,6 +78,10 @@ def resident(pid: int) -> float:
     return pages * os.sysconf("SC_PAGESIZE") / 1e6
 
 
+class RefusedError(Exception):
+    """A gateway answered, but not with what the provider said."""
+
+
 async def once(session: aiohttp.ClientSession, hop: Hop, stream: bool) -> float:
     """Ask once and return the seconds to the first piece of the answer."""
     body = json.dumps({"model": hop.model, "stream": stream, "messages": MESSAGES}, separators=(",", ":"))
@@ -84,35 +89,43 @@ async def once(session: aiohttp.ClientSession, hop: Hop, stream: bool) -> float:
     headers = {"content-type": "application/json", "authorization": f"Bearer {TOKEN}", **hop.headers}
     async with session.post(f"{hop.url}/chat/completions", data=body, headers=headers) as reply:
         if reply.status != 200:
-            raise SystemExit(f"{hop.name} answers {reply.status}: {(await reply.text())[:300]}")
+            raise RefusedError(f"It answers {reply.status}: {(await reply.text())[:300]}")
         async for piece in reply.content.iter_any():
             first = first or time.perf_counter() - begun
             size += len(piece)
     if size < 200:
-        raise SystemExit(f"{hop.name} answers with {size} bytes")
+        raise RefusedError(f"It answers with {size} bytes.")
     return first
 
 
 async def measure(hop: Hop, *, stream: bool, at_once: int, seconds: float) -> dict[str, float]:
-    """Ask so many at once for so many seconds; returns medians and rates as in `contestants`."""
+    """Ask so many at once for so many seconds; returns medians and rates as in `contestants`, and failures."""
     firsts: list[float] = []
+    failed = 0
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
-        await asyncio.gather(*(once(session, hop, stream) for _ in range(at_once)))
+        await asyncio.gather(*(once(session, hop, stream) for _ in range(at_once)), return_exceptions=True)
         spent, begun = cpu(hop.pid), time.perf_counter()
         end = begun + seconds
 
         async def worker() -> None:
+            nonlocal failed
             while time.perf_counter() < end:
-                firsts.append(await once(session, hop, stream))
+                try:
+                    firsts.append(await once(session, hop, stream))
+                except (RefusedError, aiohttp.ClientError):
+                    failed += 1
 
         await asyncio.gather(*(worker() for _ in range(at_once)))
+        served = len(firsts)
+        firsts = firsts or [math.nan]
         took, spent = time.perf_counter() - begun, cpu(hop.pid) - spent
     return {
-        "rate": len(firsts) / took,
-        "per_cpu": len(firsts) / max(spent, 1 / TICKS) if hop.pid else 0.0,
+        "rate": served / took,
+        "per_cpu": served / max(spent, 1 / TICKS) if hop.pid else 0.0,
         "p50": statistics.median(firsts) * 1000,
         "p99": percentile(firsts, 0.99) * 1000,
         "mb": resident(hop.pid),
+        "failed": failed,
     }
 
 
@@ -158,7 +171,7 @@ def litellm(stack: ExitStack, command: str, url: str, folder: Path) -> Hop:
     params = {"model": "openai/m", "api_base": url, "api_key": "x"}
     config = {
         "model_list": [{"model_name": "m", "litellm_params": params}],
-        "router_settings": {"num_retries": 0},
+        "router_settings": {"num_retries": 0, "disable_cooldowns": True},
     }
     (folder / "litellm.yaml").write_text(json.dumps(config), "utf-8")
     port = free_port()
@@ -201,7 +214,7 @@ async def works(hop: Hop, *, stream: bool) -> bool:
         try:
             async with aiohttp.ClientSession() as session:
                 await once(session, hop, stream)
-        except (SystemExit, aiohttp.ClientError, OSError) as error:
+        except (RefusedError, aiohttp.ClientError, OSError) as error:
             why = str(error)
             await asyncio.sleep(0.5)
         else:
@@ -241,7 +254,7 @@ def table(what: str, at_once: int, rounds: dict[str, list[dict[str, float]]]) ->
         over = statistics.median(a["p50"] - b["p50"] for a, b in zip(results, rounds["direct"], strict=True))
         print(
             f"{name:<17}{middle['rate']:>8.0f}{middle['per_cpu']:>11.0f}{middle['p50']:>14.2f}"
-            f"{middle['p99']:>9.2f}{middle['mb']:>6.0f}{over:>13.2f}",
+            f"{middle['p99']:>9.2f}{middle['mb']:>6.0f}{over:>13.2f}{middle['failed']:>8.0f}",
             flush=True,
         )
 
