@@ -115,18 +115,10 @@ def test_output_holds_table_and_chart(bench: Any) -> None:
     assert [value["cost"] for value in values] == [0.5, 0.125]
     assert [value["c0"] for value in values] == ["a/big|<b>", "a/small"]
     columns = [view["title"]["text"] for view in chart["hconcat"]]
-    assert columns == [
-        "model",
-        "cost, USD",
-        "calls",
-        "repeats",
-        "tokens in",
-        "of them cached",
-        "tokens out",
-        "cost, USD",
-        "unknown",
-        "saved, USD",
-    ]
+    assert columns == ["model", "cost", "cost, USD", "calls", "tokens in", "cached in", "tokens out"]
+    spend(bench, "odd", None, saved=0.5)
+    (output,) = bench.run("%ve usage --all").outputs
+    assert [view["title"]["text"] for view in output[VEGA_LITE]["hconcat"]][-2:] == ["unknown", "saved, USD"]
     assert "url" not in chart["data"]
 
 

@@ -25,11 +25,12 @@ GROUPS: dict[str, tuple[Group, ...]] = {
 }
 """What `--by` takes, and the ledger's columns that it means."""
 
+_COST = "cost, USD"
 _FIGURES = (
     "calls",
     "repeats",
     "tokens in",
-    "of them cached",
+    "cached in",
     "tokens out",
     "cost, USD",
     "unknown",
@@ -38,6 +39,9 @@ _FIGURES = (
 _DAY = 86_400
 _ROWS = 60
 """Rows that are shown; the ones that cost least are added up below them."""
+_CHARACTER = 5.7
+_WIDEST = 200
+"""Pixels of a character in the chart, and of its widest column."""
 
 
 def usage_parser() -> Parser:
@@ -150,7 +154,8 @@ def chart(
 ) -> dict[str, Any]:
     """Return a Vega-Lite chart that holds its own data: a bar for what each row cost, and the row's figures beside it.
 
-    A front end that draws the chart shows nothing else of the output, so the chart says all that the table says.
+    A front end that draws the chart shows nothing else of the output, so the chart says all that the table says; it
+    leaves out columns that hold nothing but zeros.
 
     Args:
         head: What the columns are called; the first one is that of the bars.
@@ -163,37 +168,39 @@ def chart(
         {"at": at, "cost": cost, **dict(zip(fields, row, strict=True))}
         for at, (row, cost) in enumerate(zip(rows, costs, strict=True))
     ]
-    height = {"step": 20}
     order = {"field": "at", "type": "ordinal", "axis": None}
     columns: list[dict[str, Any]] = []
-    for number, (field, name) in enumerate(zip(fields, head, strict=True)):
-        first = number == 0
+    for field, name, cells in zip(fields, head, zip(*rows, strict=True), strict=True):
+        first = not columns
+        if not first and not any(cell.strip("0.") for cell in cells):
+            continue
+        width = min(_WIDEST, max(len(text) for text in (name, *cells)) * _CHARACTER)
         columns.append(
             {
                 "title": {"text": name, "fontSize": 11, "anchor": "start" if first else "end"},
-                "width": 180 if first else 85,
-                "height": height,
-                "mark": {"type": "text", "align": "left" if first else "right", "limit": 180},
+                "width": width,
+                "height": {"step": 20},
+                "mark": {"type": "text", "align": "left" if first else "right", "limit": width},
                 "encoding": {
                     "y": order,
-                    "x": {"value": 0 if first else 85},
+                    "x": {"value": 0 if first else width},
                     "text": {"field": field, "type": "nominal"},
                 },
             }
         )
     bars = {
-        "title": {"text": "cost, USD", "fontSize": 11, "anchor": "start"},
-        "width": 200,
-        "height": height,
-        "mark": {"type": "bar"},
-        "encoding": {"y": order, "x": {"field": "cost", "type": "quantitative", "title": None}},
+        "title": {"text": "cost", "fontSize": 11, "anchor": "start"},
+        "width": 70,
+        "height": {"step": 20},
+        "mark": {"type": "bar", "size": 12},
+        "encoding": {"y": order, "x": {"field": "cost", "type": "quantitative", "axis": None}},
     }
     return {
         "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
         "title": title,
         "data": {"values": values},
-        "hconcat": [columns[0], bars, *columns[1:]],
-        "spacing": 12,
+        "hconcat": [columns[0], bars, *sorted(columns[1:], key=lambda view: view["title"]["text"] != _COST)],
+        "spacing": 8,
         "resolve": {"scale": {"y": "shared"}},
         "config": {"view": {"stroke": None}},
     }
