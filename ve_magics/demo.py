@@ -107,5 +107,6 @@ def run_demo(folder: Path) -> int:
     print(f"  page      {html}")
     for video in sorted(folder.glob("*.mp4")):
         print(f"  video     {video}")
-    print("\nOpen the notebook in JupyterLab: ve-magics lab")
+    lab = subprocess.list2cmdline([sys.executable, "-m", "ve_magics", "lab"])
+    print(f"\nOpen the notebook in JupyterLab: {lab}")
     return 0

@@ -313,7 +313,7 @@ async def test_a_done_job_without_a_file_fails(world: World) -> None:
 
 
 async def test_a_folder_that_cannot_be_written_says_so(world: World) -> None:
-    """The disk's refusal is told, and the video can still be had when it is mended."""
+    """The disk's refusal is told at the first try, and the video can still be had when it is mended."""
     blocked = world.folder / "blocked"
     blocked.write_text("a file")
     engine = world.engine(timing=QUICK)
@@ -324,6 +324,7 @@ async def test_a_folder_that_cannot_be_written_says_so(world: World) -> None:
 
     job = await world.run(work())
     assert "can't be written" in (job.failure.message if job.failure else "")
+    assert job.fetches == 1
     blocked.unlink()
     await engine.retry(job.id)
     assert (await finish(world, engine, job)).state == "succeeded"

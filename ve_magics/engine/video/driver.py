@@ -209,7 +209,8 @@ class Driver:
                 except VeError as error:
                     problem = error.message
                 except OSError as error:
-                    problem = f"The file can't be written: {error.strerror or error}."
+                    final, problem = True, f"The file can't be written: {error.strerror or error}."
+                    break
         if there is None and gone:
             self._advance(job, lambda fresh: expired(fresh, self._means.clock()))
             return
