@@ -111,6 +111,7 @@ def test_output_holds_table_and_chart(bench: Any) -> None:
     assert "<b>" not in output["text/markdown"]
     assert "$" not in output["text/markdown"]
     chart = json.loads(json.dumps(output[VEGA_LITE]))
+    assert chart["title"] == "All notebooks, by model: 0.625000 USD in all"
     values = chart["data"]["values"]
     assert [value["cost"] for value in values] == [0.5, 0.125]
     assert [value["c0"] for value in values] == ["a/big|<b>", "a/small"]

@@ -112,7 +112,12 @@ def data(totals: Sequence[Total], by: str, scope: str) -> dict[str, Any]:
     return {
         "text/plain": text_table(head, shown),
         "text/markdown": f"**{scope}**\n\n{markdown_table(head, shown)}",
-        VEGA_LITE: chart(head, rows, [total.cost for _, total in named], f"{scope}: cost in USD by {by}"),
+        VEGA_LITE: chart(
+            head,
+            rows,
+            [total.cost for _, total in named],
+            f"{scope}, by {by}: {money(_sum(totals).cost)} USD in all",
+        ),
     }
 
 
