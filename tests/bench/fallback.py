@@ -1,6 +1,6 @@
 """How fast a fallback goes out, and what 500 open streams weigh.
 
-    python tests/bench/fallback.py [--requests 1000] [--backend aiohttp|httpx]
+    python -m tests.bench.fallback [--requests 1000] [--backend aiohttp|httpx]
 
 A route of two targets, the first of which fails. Measured is the time from the moment at which the transport tells
 of the failure (the error, the status, the broken body) to the moment at which it is handed the next request.
@@ -19,9 +19,8 @@ from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
 from typing import Any
 
-from contestants import percentile, resident
-from upstream import upstream
-
+from tests.bench.contestants import percentile, resident
+from tests.bench.upstream import upstream
 from ve_magics.engine.config import Config
 from ve_magics.engine.gateway import Gateway
 from ve_magics.engine.transport import Deadlines, Transport, open_transport

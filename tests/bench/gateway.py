@@ -1,6 +1,6 @@
 """The gateway in process, beside other clients: every one in a process of its own, in rounds that alternate.
 
-    python tests/bench/gateway.py [--seconds 2] [--rounds 3] [--at-once 1 64 500]
+    python -m tests.bench.gateway [--seconds 2] [--rounds 3] [--at-once 1 64 500]
         [--python litellm=/path/to/python] [--python tensorzero=...] [--python openai=...]
 
 A client whose library the interpreter lacks is reported and left out; `--python` names one that has it.
@@ -16,8 +16,8 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from contestants import CONTESTANTS
-from upstream import upstream
+from tests.bench.contestants import CONTESTANTS
+from tests.bench.upstream import upstream
 
 WORKER = Path(__file__).with_name("contestants.py")
 BASES = ("aiohttp", "httpx")

@@ -1,6 +1,6 @@
 """The gateway over HTTP, beside other gateways: requests and streams a second of the gateway's own CPU.
 
-    python tests/bench/server.py [--seconds 2] [--rounds 3] [--at-once 1 64]
+    python -m tests.bench.server [--seconds 2] [--rounds 3] [--at-once 1 64]
         [--litellm /path/to/litellm] [--portkey /path/to/gateway/build/start-server.js] [--vllm-router /path/to/vllm-router]
 
 The provider, the gateway and the client that asks are three processes. A gateway that isn't named is left out.
@@ -26,8 +26,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
-from contestants import MESSAGES, percentile
-from upstream import upstream
+
+from tests.bench.contestants import MESSAGES, percentile
+from tests.bench.upstream import upstream
 
 TICKS = os.sysconf("SC_CLK_TCK")
 TOKEN = f"sk-{secrets.token_urlsafe()}"
