@@ -32,8 +32,9 @@ def in_ci() -> bool:
     return os.environ.get("CI", "").lower() in {"1", "true"}
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep kernel and browser tests on one worker when pytest-xdist spreads the others."""
+    """Keep kernel and browser tests on one worker when pytest-xdist spreads the others: before it looks at marks."""
     for item in items:
         if any(item.get_closest_marker(name) for name in SERIAL):
             item.add_marker(pytest.mark.xdist_group("serial"))
