@@ -17,6 +17,7 @@ import uvicorn
 
 from tests.engine.scripted import CANARY, NoNetwork
 from ve_magics.engine.config import Config
+from ve_magics.engine.listener import protocol
 from ve_magics.engine.session import Session
 from ve_magics.engine.transport import Mounted, open_transport
 from ve_magics.server import Access, Grant, ServerApp
@@ -88,7 +89,9 @@ class Running:
         )
         self.session = Session(config=self.config, transport=transport, data=folder / "home")
         self.app = ServerApp(self.session, Access((Grant(name="tests", token=TOKEN), *grants)), **options)
-        config = uvicorn.Config(self.app, port=0, log_level="critical", lifespan="on", ws="none")
+        config = uvicorn.Config(
+            self.app, port=0, log_level="critical", lifespan="on", ws="none", http=protocol()
+        )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=asyncio.run, args=(self._serve(),), daemon=True)
 

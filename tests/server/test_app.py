@@ -14,8 +14,9 @@ from urllib.parse import quote
 import pytest
 
 from tests.engine.scripted import CANARY, Provider, fails, refuses, says
-from tests.server.running import DIALECTS, TOKEN, Running, provider_rows
-from ve_magics.server import Grant
+from tests.server.running import DIALECTS, TOKEN, Running, config_of, provider_rows
+from ve_magics.engine.session import Session
+from ve_magics.server import Access, Grant, ServerApp
 
 PATHS = {
     "chat_completions": "/v1/chat/completions",
@@ -374,3 +375,31 @@ def test_metrics_tell_what_happened(server: Running) -> None:
     assert "ve_request_seconds_count" in text
     assert CANARY not in text
     assert TOKEN not in text
+
+
+@pytest.mark.anyio
+async def test_a_failure_that_can_t_be_told_drops_the_connection(tmp_path: Path) -> None:
+    """Once a whole reply has begun, a fault of the server's can only break it off, never end it as if it were well."""
+    session = Session(config=config_of(tmp_path, ""), data=tmp_path / "home")
+    app = ServerApp(session, Access((Grant(name="tests", token=TOKEN),)))
+    sent: list[str] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message["type"])
+        if message["type"] == "http.response.body":
+            raise RuntimeError("the wire is cut")
+
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/v1/models",
+        "query_string": b"",
+        "headers": [(b"x-api-key", TOKEN.encode())],
+    }
+    await app(scope, receive, send)
+    await app({**scope, "type": "websocket"}, receive, send)
+    assert sent == ["http.response.start", "http.response.body"]
+    await session.aclose()

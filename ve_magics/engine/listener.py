@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, TextIO
 
+from ve_magics.engine.gathering import Gathered
 from ve_magics.errors import ConfigError, MissingExtraError
 
 GRACE = 30
@@ -60,15 +61,31 @@ def listen(
 
     config = uvicorn.Config(
         app,
+        http=protocol(),
         log_level="warning",
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         lifespan="auto",
         timeout_graceful_shutdown=grace,
         timeout_keep_alive=75,
     )
     with listening:
         Announcing(config).run(sockets=[listening])
+
+
+def protocol() -> Any:
+    """Return what speaks HTTP for uvicorn: its fastest parser, sending once a turn of the loop where it would twice."""
+    try:
+        from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+    except ImportError:
+        return "auto"
+
+    class Gathering(HttpToolsProtocol):
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(Gathered(transport, self.loop))  # type: ignore[arg-type]  # all of it that is used
+
+    return Gathering
 
 
 def bound(host: str, port: int) -> socket.socket:
