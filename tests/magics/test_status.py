@@ -187,3 +187,18 @@ def test_doctor_says_what_is_well(bench: Any) -> None:
     lines = bench.run("%ve doctor").text.splitlines()
     assert any(line.startswith("ok  chat: sim/tutor") for line in lines)
     assert all(line[:2] in ("ok", "!!") for line in lines)
+
+
+def test_reload_keeps_what_holds_until_the_kernel_ends(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Typed keys and the chosen model outlive `%ve reload`, also one that fails at first."""
+    monkeypatch.setattr(getpass, "getpass", lambda _: "typed-0123456789")
+    assert "in memory until the kernel ends" in bench.run("%ve key deepseek").text
+    bench.run("%ve use sim/thinker")
+    beside = bench.folder / "ve_magics.toml"
+    beside.write_text("[broken", "utf-8")
+    assert bench.run("%ve reload").error is not None
+    beside.unlink()
+    shown = bench.run("%ve reload").text
+    assert "deepseek" in shown
+    assert "sim/thinker" in shown
+    assert "%ve use" in shown

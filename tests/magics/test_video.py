@@ -287,3 +287,28 @@ def test_a_later_kernel_shows_what_an_earlier_one_ordered(bench: Any) -> None:
     bench.run(f"%%video {SMALL} -o clip\n{BOAT}")
     assert bench.shell.user_ns["clip"].job.id != job.id
     assert bench.simulator.counters.videos_created == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "advice"),
+    [
+        ("authentication", "%ve key sim"),
+        ("permission", "%ve models sim"),
+        ("model_not_found", "%ve models sim"),
+        ("quota", "Add credit"),
+        ("rate_limit", "in a minute"),
+        ("overloaded", "in a minute"),
+        ("bad_request", "flags"),
+        ("job", "Change the prompt"),
+    ],
+)
+def test_advice_fits_the_failure(kind: str, advice: str) -> None:
+    """Nobody is told to change the prompt where the key, the credit or the moment is at fault."""
+    job = Job(
+        id="video_1",
+        provider="sim",
+        request=VideoRequest(prompt=BOAT, model="film"),
+        state="failed",
+        failure=JobFailure("No.", kind),
+    )
+    assert advice in failure(job, None).hint

@@ -177,6 +177,14 @@ class Config:
         """Have a listener called with a provider and the number of its keys whenever they change."""
         self._key_listeners.append(listener)
 
+    def adopt(self, other: Config) -> None:
+        """Take over what holds until the kernel ends: keys that were typed and defaults that were chosen."""
+        self._used |= other._used
+        for provider, secret in other._held.items():
+            if provider in self.providers:
+                self._held[provider] = secret
+        self._routes.clear()
+
     def use(self, kind: str, model: str) -> None:
         """Choose the default model of a kind (`chat`, `video`, …) until the kernel ends."""
         self._used[kind] = model

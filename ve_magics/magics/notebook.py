@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ve_magics.engine.config import Config
 from ve_magics.engine.session import Session
 from ve_magics.magics.conversation import Talks
 from ve_magics.magics.portal import Portal
@@ -26,6 +27,7 @@ class Notebook:
         self.shell = shell
         self.portal = Portal()
         self._session = session
+        self._before: Config | None = None
         self._limit: tuple[float | None] | None = None
         self.failed: tuple[BaseException, str] | None = None
         self.talks = Talks(shell, lambda: self.session)
@@ -36,6 +38,9 @@ class Notebook:
         if self._session is None:
             directory = Path.cwd()
             self._session = Session(directory=directory, notebook=self._vscode(directory))
+            if self._before is not None:
+                self._session.config.adopt(self._before)
+                self._before = None
             if self._limit is not None:
                 self._session.books.purse.limit_notebook(*self._limit)
         return self._session
@@ -70,10 +75,15 @@ class Notebook:
             self.shell.user_ns[name] = value
 
     def reload(self) -> Session:
-        """Read the configuration anew in a fresh session; a limit that `%ve budget` has set still holds."""
-        before = self.session
-        limit = before.books.purse.limits.notebook
-        self._limit = None if limit == before.config.budget.notebook else (limit,)
+        """Read the configuration anew in a fresh session.
+
+        What was typed still holds: keys, the model of `%ve use`, and the limit of `%ve budget`.
+        """
+        before = self._session
+        if before is not None:
+            limit = before.books.purse.limits.notebook
+            self._limit = None if limit == before.config.budget.notebook else (limit,)
+            self._before = before.config
         self.close()
         return self.session
 

@@ -173,12 +173,15 @@ def _key(notebook: Notebook, words: list[str]) -> None:
     if not key:
         raise ArgumentsError("No key was typed.", hint="Nothing was changed.")
     config.hold_key(provider.name, key)
-    kept = (
-        "in the system keyring"
-        if save and save_to_keyring(provider.name, key)
-        else "in memory until the kernel ends"
-    )
-    _show(f"The key of {provider.name} is kept {kept}.")
+    if save and save_to_keyring(provider.name, key):
+        kept = "in the system keyring."
+    else:
+        kept = "in memory until the kernel ends."
+        if save:
+            kept += (
+                " It was not saved: no system keyring can be used here (pip install 've_magics[keyring]')."
+            )
+    _show(f"The key of {provider.name} is kept {kept}")
 
 
 def _cache(notebook: Notebook, words: list[str]) -> None:

@@ -289,7 +289,7 @@ def failure(job: Job | None, timeout: float | None) -> JobError:
             )
         case "failed" | "cancelled":
             message = said.message if said else f"{job.provider} gave no reason."
-            hint = (said.hint if said else "") or "Change the prompt and run the cell again."
+            hint = (said.hint if said else "") or _advice(said.kind if said else "", job.provider)
             if job.state == "failed" and job.fetches:
                 hint = f"{job.provider} has it. To fetch it again, free of charge: %ve jobs retry {short(job.id)}"
             return JobFailedError(f"The video was not made: {message}", hint=hint)
@@ -298,6 +298,23 @@ def failure(job: Job | None, timeout: float | None) -> JobError:
                 f"The video was not ready after {timeout:g} s." if timeout else "The video is not ready.",
                 hint=f"It goes on as job {short(job.id)}. Run the cell again to get it; %ve jobs shows it.",
             )
+
+
+def _advice(kind: str, provider: str) -> str:
+    """Return what to do about a class of failure by which no video was made."""
+    match kind:
+        case "authentication":
+            return f"Check the key: %ve key {provider} asks for a new one."
+        case "permission" | "model_not_found":
+            return f"See what {provider} offers your key now: %ve models {provider}"
+        case "quota":
+            return f"Add credit at {provider}, or choose another model: %ve models"
+        case "rate_limit" | "overloaded" | "server" | "timeout" | "network":
+            return "Run the cell again in a minute, or choose another model: %ve models"
+        case "bad_request":
+            return "Change the prompt or the flags and run the cell again."
+        case _:
+            return "Change the prompt and run the cell again."
 
 
 def estimate(price: float | None, count: int = 1) -> str:
