@@ -6,6 +6,7 @@ Needs the test environment; `python3 .ci/dev test` makes it and then runs this. 
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -68,5 +69,26 @@ class CoverageFloors:
         terminal.write_line(f"coverage: {report['totals']['percent_covered']:.1f} % of the package")
 
 
+COVERAGE = ("--cov", "--cov-report=")
+ALONE = "kernel or browser"
+"""Marks of tests that measure time or drive a screen: nothing may run beside them."""
+
+
+def run(arguments: list[str]) -> int:
+    """Run the quick tests side by side, then those that need the machine for themselves, and look at coverage.
+
+    Returns:
+        The exit status: 0 where all tests passed and every floor is reached.
+    """
+    quick = [sys.executable, "-m", "pytest", *arguments, *COVERAGE, "-n", "2", "-m", f"not ({ALONE})"]
+    print(f"Tests that may run side by side (not {ALONE}):", flush=True)
+    status = subprocess.run(quick, check=False).returncode
+    if status:
+        return status
+    print(f"Tests that run alone ({ALONE}):", flush=True)
+    alone = [*arguments, *COVERAGE, "--cov-append", "-m", ALONE]
+    return int(pytest.main(alone, plugins=[CoverageFloors()]))
+
+
 if __name__ == "__main__":
-    sys.exit(pytest.main([*sys.argv[1:], "--cov", "--cov-report="], plugins=[CoverageFloors()]))
+    sys.exit(run(sys.argv[1:]))

@@ -13,9 +13,6 @@ import hypothesis
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-SERIAL = ("kernel", "browser")
-"""Tests with these marks measure time or drive a screen, so they never run beside one another."""
-
 hypothesis.settings.register_profile("shared", deadline=None)
 hypothesis.settings.load_profile("shared")
 
@@ -30,14 +27,6 @@ class Require(Protocol):
 def in_ci() -> bool:
     """Whether this run decides something: there, nothing may be missing."""
     return os.environ.get("CI", "").lower() in {"1", "true"}
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep kernel and browser tests on one worker when pytest-xdist spreads the others: before it looks at marks."""
-    for item in items:
-        if any(item.get_closest_marker(name) for name in SERIAL):
-            item.add_marker(pytest.mark.xdist_group("serial"))
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
