@@ -24,7 +24,9 @@ def later(kernel: Any, parent: str) -> dict[str, Any]:
 
 def test_player_appears_in_the_cell_that_began_it(kernel: Any) -> None:
     """The cell ends at once; the player comes to its output under its own header, although another cell ran since."""
-    ran = kernel.run("%%video --background --fresh --seconds 1 --size 128x128 -o clip\nA boat in the background")
+    ran = kernel.run(
+        "%%video --background --fresh --seconds 1 --size 128x128 -o clip\nA boat in the background"
+    )
     (output,) = ran.outputs
     assert "in the background as job" in output["data"]["text/plain"]
     parent = next(message["parent_header"]["msg_id"] for message in ran.messages)
