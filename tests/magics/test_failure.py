@@ -9,8 +9,10 @@ import pytest
 
 from ve_magics import errors
 from ve_magics.errors import (
+    ERRORS,
     AuthError,
     ConnectFailedError,
+    ErrorKind,
     MissingKeyError,
     RateLimitError,
     RequestError,
@@ -18,7 +20,7 @@ from ve_magics.errors import (
     UnknownModelError,
     VeError,
 )
-from ve_magics.magics.failure import CellError, one_line
+from ve_magics.magics.failure import CellError, explain, one_line
 
 KINDS = [
     kind
@@ -72,6 +74,14 @@ def test_the_lines_say_what_failed_why_and_what_to_do() -> None:
         "Wait a little and run the cell again, or add a second target to the route.",
         "More: %ve doctor",
     ]
+
+
+@pytest.mark.parametrize("kind", sorted(ERRORS))
+def test_every_class_of_failure_says_what_to_do(kind: ErrorKind) -> None:
+    """Whatever a provider answers, the cell says what to do about it, although the failure brings no hint."""
+    lines = explain(ERRORS[kind]("It failed.", status=418))
+    assert len(lines) == 4
+    assert lines[2].endswith((".", "models", "one."))
 
 
 def test_a_route_that_failed_names_each_attempt() -> None:

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -155,6 +156,32 @@ async def test_only_a_picture_becomes_a_poster(tmp_path: Path, content: bytes, n
     path = await land_poster(pieces(content), tmp_path, "x")
     assert (path and path.name) == name
     assert names(tmp_path) == ([name] if name else [])
+
+
+async def test_posters_that_land_at_once_under_one_name_keep_out_of_each_others_way(tmp_path: Path) -> None:
+    """Two jobs of the same prompt end with one picture, and neither takes the other's unfinished file away."""
+    begun = anyio.Event()
+
+    async def halting() -> AsyncGenerator[bytes, None]:
+        whole = picture()
+        yield whole[:4]
+        begun.set()
+        await other_done.wait()
+        yield whole[4:]
+
+    other_done = anyio.Event()
+    landed: list[Path | None] = []
+
+    async def slow() -> None:
+        landed.append(await land_poster(halting(), tmp_path, "x", own="one"))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(slow)
+        await begun.wait()
+        landed.append(await land_poster(pieces(picture()), tmp_path, "x", own="two"))
+        other_done.set()
+    assert landed[0] == landed[1]
+    assert len(names(tmp_path)) == 1
 
 
 async def test_a_poster_has_a_limit(tmp_path: Path) -> None:

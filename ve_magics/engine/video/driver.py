@@ -247,7 +247,10 @@ class Driver:
         for source in self._sources(job, "thumbnail"):
             with suppress(VeError, OSError):
                 path = await land_poster(
-                    self._means.fetch(source, self._means.provider(job.provider)), folder, stem
+                    self._means.fetch(source, self._means.provider(job.provider)),
+                    folder,
+                    stem,
+                    own=job.id[-8:],
                 )
                 if path is not None:
                     return str(path)

@@ -91,14 +91,16 @@ async def land_video(
         part.unlink(missing_ok=True)
 
 
-async def land_poster(pieces: Pieces, folder: Path, stem: str, *, limit: int = MAX_POSTER) -> Path | None:
-    """Write a picture into a folder; None where the bytes are no JPEG, PNG or WebP.
+async def land_poster(
+    pieces: Pieces, folder: Path, stem: str, *, own: str = "", limit: int = MAX_POSTER
+) -> Path | None:
+    """Write a picture into a folder; None where the bytes are no JPEG, PNG or WebP. Arguments as for `land_video`.
 
     Raises:
         UnfitFileError: It is larger than the limit.
         OSError: It can't be written.
     """
-    part = _begin(folder, f"{stem}.poster.part")
+    part = _begin(folder, f"{stem}.{own}.poster.part" if own else f"{stem}.poster.part")
     try:
         await _write(pieces, part, limit)
         with part.open("rb") as file:
