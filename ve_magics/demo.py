@@ -12,6 +12,11 @@ from ve_magics.errors import ConfigError, MissingExtraError, VeError
 
 NOTEBOOK = "quickstart.ipynb"
 
+CODE_STYLE = (
+    "<style>.jp-OutputArea-output .highlight pre { font-family: var(--jp-code-font-family); }</style>"
+)
+"""nbconvert's page has no font of its own for code in an answer."""
+
 
 class DemoFailedError(VeError):
     """A cell of the quickstart notebook failed."""
@@ -101,7 +106,7 @@ def run_demo(folder: Path) -> int:
         nbformat.write(notebook, finished)
     html = finished.with_suffix(".html")
     body, _ = HTMLExporter().from_notebook_node(notebook)
-    html.write_text(body, "utf-8")
+    html.write_text(body.replace("</head>", f"{CODE_STYLE}</head>", 1), "utf-8")
     print("\nWhat you just saw lies here:")
     print(f"  notebook  {finished}")
     print(f"  page      {html}")
