@@ -299,6 +299,14 @@ def test_thinking_is_read_as_effort_or_budget() -> None:
     assert request.extra == {"generationConfig": {"thinkingConfig": odd}}
 
 
+@pytest.mark.parametrize("level", [[], {}, 3, True])
+def test_a_level_that_is_no_word_is_refused(level: Any) -> None:
+    """What is no text can't be a level: the error names the field."""
+    with pytest.raises(BadRequestError) as caught:
+        config(thinkingConfig={"thinkingLevel": level})
+    assert caught.value.param == "generationConfig.thinkingConfig.thinkingLevel"
+
+
 def test_schemas_become_plain_json_schema() -> None:
     """OpenAPI's words are turned into JSON Schema's, deep inside; names of fields are nobody's business."""
     assert json_schema(

@@ -43,7 +43,9 @@ def decode_request(body: bytes, *, model: str = "", stream: bool | None = None) 
     config = fields.maybe("generationConfig")
     thinking = config.maybe("thinkingConfig")
     calling = fields.maybe("toolConfig")
-    level = thinking.rest.get("thinkingLevel")
+    level = thinking.text("thinkingLevel")
+    if level is not None and level not in EFFORTS:
+        thinking.rest["thinkingLevel"] = level
     shown = thinking.flag("includeThoughts")
     if shown is False:
         thinking.rest["includeThoughts"] = False
@@ -65,7 +67,7 @@ def decode_request(body: bytes, *, model: str = "", stream: bool | None = None) 
         stop=config.texts("stopSequences"),
         n=config.whole("candidateCount", 1),
         modalities=tuple(kind.lower() for kind in config.texts("responseModalities")),
-        effort=EFFORTS[thinking.need_text("thinkingLevel")] if level in EFFORTS else None,
+        effort=EFFORTS.get(level or ""),
         thinking_budget=thinking.whole("thinkingBudget"),
         reasoning_summary="auto" if shown else None,
         service_tier=fields.text("serviceTier"),
