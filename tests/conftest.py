@@ -13,7 +13,10 @@ import hypothesis
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-hypothesis.settings.register_profile("shared", deadline=None)
+# In CI the same examples each time, so that a run can be repeated; elsewhere fresh ones, so that more is seen.
+hypothesis.settings.register_profile(
+    "shared", deadline=None, derandomize=os.environ.get("CI", "").lower() in {"1", "true"}
+)
 hypothesis.settings.load_profile("shared")
 
 
