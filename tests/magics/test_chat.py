@@ -171,3 +171,27 @@ def test_help_is_shown(bench: Any) -> None:
     """`%%chat --help` explains itself, with or without a body."""
     assert bench.run("%%chat --help").text.startswith("usage: %%chat")
     assert bench.asked == 0
+
+
+def test_a_retired_model_is_told_once(open_bench: Callable[..., Any], tmp_path: Path) -> None:
+    """A model that is gone falls back along its route; the cell says so the first time, its metadata too."""
+    file = tmp_path / "own.toml"
+    file.write_text('[routes.old]\ntargets = ["sim/fault-404", "sim/tutor"]\n', "utf-8")
+    bench = open_bench(VE_CONFIG=str(file))
+    first = bench.run("%%chat old\nWhat is recursion?")
+    assert first.error is None
+    assert first.printed.count("sim/fault-404 is not there any more; sim/tutor answers.") == 1
+    second = bench.run("%%chat old\nWhat is a closure?")
+    assert second.error is None
+    assert "not there any more" not in second.printed
+
+
+def test_a_recorded_cell_says_it_in_metadata_alone(open_bench: Callable[..., Any], tmp_path: Path) -> None:
+    """While a notebook is recorded its cells keep their one output."""
+    file = tmp_path / "own.toml"
+    file.write_text('[routes.old]\ntargets = ["sim/fault-404", "sim/tutor"]\n', "utf-8")
+    bench = open_bench(VE_CONFIG=str(file), VE_RECORDING="record", VE_NOTEBOOK="n.ipynb")
+    ran = bench.run("%%chat old -o answer\nWhat is recursion?")
+    assert ran.error is None
+    assert "not there any more" not in ran.printed
+    assert len(bench.shell.user_ns["answer"].facts()["notices"]) == 1

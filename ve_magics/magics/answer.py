@@ -63,6 +63,7 @@ class Answer:
         source: `provider`, `cache` or `recording`.
         cost: US dollars, when the answer was made; its `amount` is None where the price is unknown.
         attempts: Every try, the failed ones included.
+        notices: What is worth saying once: that a model is gone, say.
         parsed: The notebook's own object, where the cell asked for JSON or named a schema; None elsewhere.
     """
 
@@ -75,6 +76,7 @@ class Answer:
         self.source = trace.source
         self.cost: Cost = trace.cost
         self.attempts: tuple[Tried, ...] = tuple(trace.attempts)
+        self.notices: tuple[str, ...] = tuple(trace.notices)
         self.parsed: Any = None
         self._served = trace.served
 
@@ -161,6 +163,7 @@ class Answer:
         total = None if None in amounts else sum(amount or 0.0 for amount in amounts)
         self.cost = Cost(total, first.cost.saved + self.cost.saved, self.cost.reported)
         self.attempts = (*first.attempts, *self.attempts)
+        self.notices = (*first.notices, *self.notices)
 
     def hide_once(self) -> None:
         """Show nothing the next time that the answer is displayed: it stands in the cell already."""
@@ -184,6 +187,8 @@ class Answer:
             facts["usage"] = {"input": usage.input, "cached": usage.cached, "output": usage.output}
         if len(self.attempts) > 1:
             facts["attempts"] = [f"{tried.target}: {tried.failure or 'answered'}" for tried in self.attempts]
+        if self.notices:
+            facts["notices"] = list(self.notices)
         if self._served and self._served.provider == "sim":
             facts["simulated"] = True
         return facts

@@ -132,6 +132,12 @@ def _ask(notebook: Notebook, request: ChatRequest, options: argparse.Namespace, 
             raise form.refusal(answer.text, problem)
     notebook.keep(options.output, answer)
     display.finish(answer.response, answer.facts(), form.shown(answer.text))
+    if notebook.session.mode in (
+        "off",
+        "auto",
+    ):  # a notebook that is recorded or replayed keeps one output a cell
+        for notice in answer.notices:
+            print(f"↪ {one_line(notice)}", file=sys.stderr)
     if form.kind == "code" and answer.source == "provider" and offers_cells(notebook.shell):
         notebook.shell.set_next_input(code_in(answer.text)[0], replace=False)
     return answer
