@@ -434,3 +434,8 @@ def test_counts_come_from_wherever_they_stand() -> None:
     )
     last = {"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 1}}
     assert accumulate(run(sse(inside, groq, last) + DONE)).usage == Usage(input=3, output=1)
+
+
+def test_an_event_without_data_says_nothing() -> None:
+    """Some proxies keep a stream alive with empty events."""
+    assert accumulate(run(b"data: \n\ndata:\n\n" + sse(delta(content="a", finish="stop")) + DONE)).text == "a"

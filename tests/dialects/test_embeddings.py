@@ -55,6 +55,9 @@ def test_geminis_request() -> None:
         "outputDimensionality": 4,
     }
     assert json.loads(wire.body) == {"requests": [row]}
+    plain = encode_request(EmbedRequest(model="g", inputs=("a", "b")), GOOGLE)
+    rows = [{"model": "models/g", "content": {"parts": [{"text": text}]}} for text in "ab"]
+    assert json.loads(plain.body) == {"requests": rows}
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,8 @@ def test_geminis_reply() -> None:
     response = decode_response(gemini(content={"parts": parts}), GOOGLE)
     assert response.images == (Image(data=PNG, media_type="image/webp"),)
     assert response.usage == Usage(input=3, output=10, reasoning=1)
+    uncounted = json.dumps({"candidates": [{"content": {"parts": parts}}]}).encode()
+    assert decode_response(uncounted, GOOGLE).usage is None
 
 
 def test_a_refusal_is_a_content_filter() -> None:
