@@ -156,10 +156,12 @@ class StreamEncoder:
             case Passthrough():
                 if event.dialect == NAME and isinstance(event.data, dict):
                     return self._begin() + self._blocks.encode_unknown(event)
+                return b""
             case Finished():
                 if event.choice == 0:
                     self._finished = event
                     return self._begin() + self._blocks.flush()
+                return b""
             case _:
                 if event.choice == 0:
                     return self._begin() + self._blocks.encode(event)

@@ -161,17 +161,17 @@ class Blocks:
         block = self.open.pop(index, None)
         if block is None:
             return
-        state: Any = None
+        state: Any
         match block.kind:
             case "text":
                 if not block.cited:
                     return
+                state = None
             case "thinking":
                 if block.part < 0 and not block.signature:
                     return
-                state = {name: value for name, value in block.data.items() if name != "thinking"}
-                if block.signature:
-                    state["signature"] = block.signature
+                signed = {"signature": block.signature} if block.signature else {}
+                state = {name: value for name, value in block.data.items() if name != "thinking"} | signed
             case "redacted_thinking":
                 state = block.data
             case "tool_use":

@@ -27,21 +27,20 @@ def encode_content(parts: Sequence[Part], *, same: bool) -> list[Wire]:
     places = Places()
     for part in parts:
         state = part.state
+        own: Wire = {}
         match part:
             case Reasoning():
                 if part.text or state is not None:
                     blocks.append(encode_thought(part.text, state))
                 continue
             case Text() | Refusal() if part.text:
-                block: Wire = {"type": "text", "text": part.text}
-                if isinstance(part, Text) and part.annotations and same:
-                    block["citations"] = list(part.annotations)
+                cited = part.annotations if isinstance(part, Text) and same else ()
+                block: Wire = {"type": "text", "text": part.text} | (
+                    {"citations": list(cited)} if cited else {}
+                )
             case ToolCall():
                 block = encode_call(part, decode_arguments(part.arguments))
                 own = own_fields(state, same=same)
-                if own:
-                    blocks.append(with_extra(block, own))
-                    continue
             case Opaque() if part.dialect == NAME and isinstance(part.data, dict):
                 block = part.data
             case Text() | Refusal() | Opaque():
@@ -50,6 +49,9 @@ def encode_content(parts: Sequence[Part], *, same: bool) -> list[Wire]:
                 continue
             case _:
                 raise unsayable(part)
+        if own:
+            blocks.append(with_extra(block, own))
+            continue
         if state is not None:
             places.add_state(len(blocks), type(part), state)
         blocks.append(block)
