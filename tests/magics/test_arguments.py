@@ -9,15 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ve_magics.errors import ArgumentsError
-from ve_magics.magics.arguments import (
-    Parser,
-    chat_parser,
-    chat_request,
-    chat_settings,
-    named_model,
-    video_parser,
-    video_request,
-)
+from ve_magics.magics.arguments import chat_parser, chat_request, chat_settings, named_model
+from ve_magics.magics.parser import Parser
+from ve_magics.magics.video_arguments import video_parser, video_request
 from ve_magics.messages import Image, Text, user
 
 CHAT = chat_parser()

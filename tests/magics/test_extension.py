@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ve_magics import load_ipython_extension, unload_ipython_extension
-from ve_magics.magics.extension import VeMagics, keep_empty_cells
+from ve_magics.magics.extension import CELL_MAGICS, VeMagics, keep_empty_cells
 from ve_magics.magics.failure import CellError
 
 NAMES = (("chat", "cell"), ("video", "cell"), ("ve", "line"))
@@ -36,7 +36,7 @@ def test_failure_is_an_error_of_the_cell(bench: Any) -> None:
     assert ran.printed.strip().splitlines() == ran.lines
 
 
-@pytest.mark.parametrize("name", ["chat", "video", "ve"])
+@pytest.mark.parametrize("name", [*CELL_MAGICS, "ve"])
 def test_every_magic_explains_itself(name: str) -> None:
     """`%%chat?` shows a docstring with every flag or command."""
     shown = getattr(VeMagics, name).__doc__
@@ -44,9 +44,9 @@ def test_every_magic_explains_itself(name: str) -> None:
     if name == "ve":
         assert "%ve key PROVIDER" in shown
     else:
-        from ve_magics.magics import arguments
+        from ve_magics.magics.completion import PARSERS
 
-        parser = getattr(arguments, f"{name}_parser")()
+        parser = PARSERS[f"%%{name}"]()
         flags = [max(action.option_strings, key=len) for action in parser._actions if action.option_strings]
         missing = [
             flag

@@ -14,11 +14,12 @@ from ve_magics.errors import ArgumentsError, InterruptedStreamError, StoreError,
 from ve_magics.events import Accumulator, Restarted
 from ve_magics.magics import attachments
 from ve_magics.magics.answer import Answer
-from ve_magics.magics.arguments import Parser, chat_parser, chat_request, split_line
+from ve_magics.magics.arguments import chat_parser, chat_request
 from ve_magics.magics.display import AnswerDisplay
 from ve_magics.magics.failure import one_line
 from ve_magics.magics.formats import Form, code_in, form_of
 from ve_magics.magics.notebook import Notebook
+from ve_magics.magics.parser import Parser, split_line
 from ve_magics.magics.plain import show_text
 from ve_magics.magics.plan import show_plan
 from ve_magics.magics.prompt import filled, text_of

@@ -7,10 +7,20 @@ from types import ModuleType
 from typing import Any
 
 from ve_magics.errors import VeError
-from ve_magics.magics.arguments import Parser, chat_parser, compare_parser, video_parser
+from ve_magics.magics.arguments import chat_parser, compare_parser
 from ve_magics.magics.formats import KINDS
 from ve_magics.magics.notebook import Notebook
+from ve_magics.magics.parser import Parser
 from ve_magics.magics.usage import GROUPS
+from ve_magics.magics.video_arguments import video_parser
+
+PARSERS: dict[str, Callable[[], Parser]] = {
+    "%%chat": chat_parser,
+    "%chat": lambda: chat_parser(line=True),
+    "%%compare": compare_parser,
+    "%%video": video_parser,
+}
+"""The magics whose line begins with a model, and what reads it."""
 
 _CONVERSATION = ("list", "show", "use", "fork", "export", "drop")
 _COMMANDS = (
@@ -39,17 +49,10 @@ def offers(notebook: Notebook, line: str, symbol: str) -> list[str]:
     """
     magic, *words = line[: len(line) - len(symbol)].split()
     try:
-        match magic:
-            case "%%chat":
-                found = _flagged(notebook, chat_parser(), words, symbol, positional=True)
-            case "%chat":
-                found = _flagged(notebook, chat_parser(line=True), words, symbol, positional=False)
-            case "%%compare":
-                found = _flagged(notebook, compare_parser(), words, symbol, positional=True)
-            case "%%video":
-                found = _flagged(notebook, video_parser(), words, symbol, positional=True)
-            case _:
-                found = _command(notebook, words)
+        if magic in PARSERS:
+            found = _flagged(notebook, PARSERS[magic](), words, symbol, positional=magic.startswith("%%"))
+        else:
+            found = _command(notebook, words)
     except VeError:  # a configuration that can't be read is told when a cell runs
         return []
     return [one for one in dict.fromkeys(found) if one.startswith(symbol)]

@@ -17,8 +17,10 @@ from IPython.core.magic import (
 if TYPE_CHECKING:
     from ve_magics.magics.notebook import Notebook
 
-_COMPLETED = ("%%chat", "%chat", "%%compare", "%%video", "%ve")
-_OURS = re.compile(r"%%(?:chat|compare|video)(?:[ \t]|$)")
+CELL_MAGICS = ("chat", "compare", "video")
+LINE_MAGICS = ("chat", "ve")
+_COMPLETED = (*(f"%%{name}" for name in CELL_MAGICS), *(f"%{name}" for name in LINE_MAGICS))
+_OURS = re.compile(rf"%%(?:{'|'.join(CELL_MAGICS)})(?:[ \t]|$)")
 
 
 @magics_class
@@ -267,7 +269,7 @@ def unload(shell: Any) -> None:
         del shell._ve_magics
         if keep_empty_cells in shell.input_transformers_cleanup:
             shell.input_transformers_cleanup.remove(keep_empty_cells)
-        for kind, names in (("cell", ("chat", "compare", "video")), ("line", ("chat", "ve"))):
+        for kind, names in (("cell", CELL_MAGICS), ("line", LINE_MAGICS)):
             for name in names:
                 shell.magics_manager.magics[kind].pop(name, None)
 

@@ -9,8 +9,8 @@ from pathlib import PurePath
 from typing import Any
 
 from ve_magics.errors import ArgumentsError
-from ve_magics.magics.arguments import Parser, duration
 from ve_magics.magics.notebook import Notebook
+from ve_magics.magics.parser import Parser, duration
 from ve_magics.magics.plain import show_text
 from ve_magics.magics.tables import markdown_table, money, text_table
 from ve_magics.store.ledger import Group, Total

@@ -15,13 +15,14 @@ from ve_magics.engine.video.listing import short
 from ve_magics.errors import JobError, JobExpiredError, JobFailedError, StoreError, UnsupportedError, VeError
 from ve_magics.jobs import Job, VideoRequest
 from ve_magics.magics import attachments
-from ve_magics.magics.arguments import named_model, video_parser, video_request
+from ve_magics.magics.arguments import named_model
 from ve_magics.magics.clip import Clip
 from ve_magics.magics.failure import explain
 from ve_magics.magics.late import LateOutput
 from ve_magics.magics.notebook import Notebook
 from ve_magics.magics.plain import show_text
 from ve_magics.magics.progress import Progress
+from ve_magics.magics.video_arguments import video_parser, video_request
 from ve_magics.routing import Target
 
 BACKGROUND_STEP = 2.0

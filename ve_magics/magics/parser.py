@@ -1,0 +1,130 @@
+"""What every magic's line is read with: a parser that raises instead of exiting, and the kinds of values."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import keyword
+import re
+import shlex
+from typing import Any, NoReturn
+
+from ve_magics.errors import ArgumentsError
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser for a magic: it raises instead of exiting and prints nothing."""
+
+    def __init__(self, magic: str, description: str, examples: str = "") -> None:
+        super().__init__(
+            prog=magic,
+            description=description,
+            epilog=examples,
+            add_help=False,
+            allow_abbrev=False,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+
+    @property
+    def usage_line(self) -> str:
+        """How the magic is used, in one line."""
+        return " ".join(self.format_usage().split()).removeprefix("usage: ")
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what argparse found wrong.
+
+        Raises:
+            ArgumentsError: Always.
+        """
+        _, unknown, words = message.partition("unrecognized arguments: ")
+        if not unknown:
+            said = f"{self.prog}: {message.removeprefix('argument ')}."
+        elif words.startswith("-"):
+            said = f"{self.prog} has no flag {words.split()[0]}."
+        else:
+            said = (
+                f"{self.prog} takes only a model and flags on its line, not {words!r}; the prompt goes below."
+            )
+        raise ArgumentsError(said, hint=f"Usage: {self.usage_line}")
+
+    def read(self, line: str) -> argparse.Namespace:
+        """Parse a magic's line.
+
+        Raises:
+            ArgumentsError: It is not understood; the hint is the usage line.
+        """
+        try:
+            words = shlex.split(line)
+        except ValueError as error:
+            self.error(f"{str(error).lower().rstrip('.')} in the line")
+        return self.parse_args(words)
+
+
+def number(text: str) -> float:
+    """Return a number that is 0 or more; argparse words the error."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of 0 or more")
+    return value
+
+
+def duration(text: str) -> float:
+    """Return a number of seconds that is more than 0."""
+    value = number(text)
+    if not value:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
+    return value
+
+
+def count(text: str) -> int:
+    """Return a whole number that is 1 or more."""
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
+    return int(text)
+
+
+def variable(text: str) -> str:
+    """Return the name of a variable."""
+    if not text.isidentifier() or keyword.iskeyword(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a name for a variable")
+    return text
+
+
+def parameter(text: str) -> tuple[str, Any]:
+    """Return name and value of `NAME=VALUE`; the value is JSON where it is valid JSON, else the text itself."""
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    try:
+        return name.strip(), json.loads(value)
+    except ValueError:
+        return name.strip(), value
+
+
+_WORD = re.compile(r"""\s*((?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|[^\s"'\\])+)""")
+
+
+def split_line(parser: Parser, line: str) -> tuple[str, str]:
+    """Return the flags of a line magic, and the question behind them, untouched.
+
+    Args:
+        parser: Knows which flags take a value.
+        line: The line. The question begins at the first word that is no flag, or behind `--`.
+    """
+    takes = {name: action.nargs != 0 for action in parser._actions for name in action.option_strings}
+    end, value = 0, False
+    while found := _WORD.match(line, end):
+        word = found[1]
+        if not value:
+            if word == "--":
+                return line[:end], line[found.end() :].strip()
+            if not word.startswith("-") or word == "-":
+                break
+            value = takes.get(word, False)
+        else:
+            value = False
+        end = found.end()
+    return line[:end], line[end:].strip()

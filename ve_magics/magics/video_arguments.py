@@ -1,0 +1,100 @@
+"""The line and the cell of `%%video`, read into a request."""
+
+from __future__ import annotations
+
+import argparse
+
+import msgspec
+
+from ve_magics.errors import ArgumentsError
+from ve_magics.jobs import VideoRequest
+from ve_magics.magics.parser import Parser, count, duration, parameter, variable
+from ve_magics.messages import Image
+
+VIDEO_EXAMPLES = """\
+examples:
+  %%video --seconds 4
+  A paper boat drifts down a rainy street.
+
+  %%video vectorengine/sora-2 --size 1280x720 --image first.png -o clip
+  The camera pulls back slowly.
+"""
+
+
+def size(text: str) -> str:
+    """Return a size in pixels, written WIDTHxHEIGHT."""
+    width, times, height = text.lower().partition("x")
+    if not times or not width.isdigit() or not height.isdigit() or not int(width) or not int(height):
+        raise argparse.ArgumentTypeError(f"{text!r} is not WIDTHxHEIGHT, such as 1280x720")
+    return f"{int(width)}x{int(height)}"
+
+
+def video_parser() -> Parser:
+    """Return the parser of `%%video`."""
+    parser = Parser(
+        "%%video", "Make a video; it plays in the cell and lies beside the notebook.", VIDEO_EXAMPLES
+    )
+    add = parser.add_argument
+    add(
+        "model",
+        nargs="?",
+        metavar="MODEL",
+        help="a route, an alias or provider/name; the default where left out",
+    )
+    add("-m", "--model", dest="named", metavar="MODEL", help="the same, by flag")
+    add("--seconds", type=duration, metavar="N", help="length")
+    add("--size", type=size, metavar="WxH", help="pixels, such as 1280x720")
+    add("--image", metavar="PATH", help="the picture that it begins with: path, URL or variable")
+    add("--seed", type=int, metavar="N", help="makes a result repeatable where the model can")
+    add(
+        "--param",
+        type=parameter,
+        action="append",
+        default=[],
+        metavar="K=V",
+        help="any other setting: aspect=16:9, resolution=720p, negative_prompt=text",
+    )
+    add("--count", type=count, default=1, metavar="N", help="so many videos of the same prompt, side by side")
+    add(
+        "--background",
+        action="store_true",
+        help="end the cell at once; the video appears in it when it is made",
+    )
+    add("--fresh", action="store_true", help="make it again although it is there")
+    add(
+        "--dry-run",
+        action="store_true",
+        help="show what would be made and what it would cost, and make nothing",
+    )
+    add("--timeout", type=duration, metavar="S", help="stop waiting after so many seconds; the job goes on")
+    add("--embed", action="store_true", help="put the video into the notebook, up to a size limit")
+    add("-o", "--output", type=variable, metavar="NAME", help="keep the clip in this variable")
+    add("-h", "--help", action="store_true", help="show this")
+    return parser
+
+
+VIDEO_PARAMETERS = frozenset(VideoRequest.__struct_fields__) - {"prompt", "model", "first_frame", "extra"}
+"""What `--param` may set by its own name; any other name goes to the provider as it is."""
+
+
+def video_request(
+    options: argparse.Namespace, cell: str, *, first_frame: Image | None = None
+) -> VideoRequest:
+    """Return the request that a `%%video` cell makes, without its model.
+
+    Raises:
+        ArgumentsError: The prompt is empty, or a setting has the wrong type.
+    """
+    prompt = cell.removesuffix("\n")
+    if not prompt.strip():
+        raise ArgumentsError("The prompt is empty.", hint="Write what is to be seen below the %%video line.")
+    known = {name: value for name, value in options.param if name in VIDEO_PARAMETERS}
+    extra = {name: value for name, value in options.param if name not in VIDEO_PARAMETERS}
+    for name in ("seconds", "size", "seed"):
+        if getattr(options, name) is not None:
+            known[name] = getattr(options, name)
+    try:
+        request = msgspec.convert({"prompt": prompt, **known}, VideoRequest)
+    except msgspec.ValidationError as error:
+        raise ArgumentsError(f"--param: {error}.", hint="Write it like --param aspect=16:9") from None
+    return msgspec.structs.replace(request, first_frame=first_frame, extra=extra)
