@@ -15,7 +15,7 @@ from ve_magics.dialects.contract import WireRequest
 from ve_magics.dialects.videos.contract import Link, VideoDialect
 from ve_magics.dialects.videos.forms import decode_form
 from ve_magics.dialects.videos.registry import VIDEO_DIALECTS, get_video_dialect
-from ve_magics.jobs import Job, JobReply, VideoRequest
+from ve_magics.jobs import Job, JobReply, VideoRequest, applied
 from ve_magics.providers import PROVIDERS, Provider
 
 FOLDER = Path(__file__).parents[2] / "fixtures" / "videos"
@@ -32,11 +32,15 @@ def provider_of(fixture: Mapping[str, Any], dialect: str) -> Provider:
     return next((row for row in PROVIDERS.values() if row.video == dialect), made_up)
 
 
-def job_of(fixture: Mapping[str, Any], provider: Provider) -> Job:
-    """Return the job that the fixture describes."""
+def job_of(fixture: Mapping[str, Any], provider: Provider, dialect: VideoDialect) -> Job:
+    """Return the job that the fixture describes, with the answers that came before folded in."""
     known = {"id": "video_1", "provider": provider.name, "provider_job_id": "job-1", "state": "running"}
     request = fixture.get("request") or {"prompt": "a fox"}
-    return msgspec.convert({**known, "request": request, **fixture.get("job", {})}, Job)
+    job = msgspec.convert({**known, "request": request, **fixture.get("job", {})}, Job)
+    for answer in fixture.get("before", ()):
+        for reply in decode(dialect, answer):
+            job = applied(job, reply, 1000.0)
+    return job
 
 
 def compare_request(wire: WireRequest | None, expect: Mapping[str, Any]) -> None:
@@ -82,11 +86,11 @@ def encode(dialect: VideoDialect, fixture: Mapping[str, Any], provider: Provider
             request = msgspec.convert(fixture["request"], VideoRequest)
             return dialect.encode_create(request, provider, KEY)
         case "poll":
-            return dialect.encode_poll(job_of(fixture, provider))
+            return dialect.encode_poll(job_of(fixture, provider, dialect))
         case "cancel":
-            return dialect.encode_cancel(job_of(fixture, provider))
+            return dialect.encode_cancel(job_of(fixture, provider, dialect))
         case "delete":
-            return dialect.encode_delete(job_of(fixture, provider))
+            return dialect.encode_delete(job_of(fixture, provider, dialect))
         case _:
             return dialect.encode_list(fixture.get("after", ""))
 
@@ -110,7 +114,9 @@ def decode(dialect: VideoDialect, fixture: Mapping[str, Any]) -> tuple[JobReply,
 
 def compare_sources(dialect: VideoDialect, fixture: Mapping[str, Any], provider: Provider) -> None:
     """Hold the places where a file may be had against those of the fixture, best first."""
-    sources = dialect.encode_fetch(job_of(fixture, provider), provider, fixture.get("variant", "video"))
+    sources = dialect.encode_fetch(
+        job_of(fixture, provider, dialect), provider, fixture.get("variant", "video")
+    )
     assert len(sources) == len(fixture["expect"]["sources"])
     for source, expect in zip(sources, fixture["expect"]["sources"], strict=True):
         if "url" in expect:
