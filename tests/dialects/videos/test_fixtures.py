@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
-from urllib.parse import urlsplit
 
 import msgspec
 import pytest
