@@ -120,7 +120,6 @@ _ROWS = (
         dialect="generate_content",
         auth="x-goog-api-key",
         key_names=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
-        quirks=Quirks(image_urls=False),
     ),
     Provider(
         name="vertex",
@@ -128,7 +127,6 @@ _ROWS = (
         dialect="generate_content",
         auth="x-goog-api-key",
         key_names=("VERTEX_API_KEY",),
-        quirks=Quirks(image_urls=False),
     ),
     Provider(
         name="azure",

@@ -209,6 +209,24 @@ def test_media_in_every_form() -> None:
     assert parts("user", film, to=GOOGLE) == [{"fileData": {"fileUri": film.url}}]
 
 
+@pytest.mark.parametrize("model", ["gemini-x", "gemini-omni-1"])
+def test_addresses_go_to_google_where_it_loads_them(model: str) -> None:
+    """A question in this dialect keeps its address as it came; from others go `https` addresses, and no others."""
+    file = File(url="https://example.org/a.pdf", media_type="application/pdf")
+    for url, to, spoken in (
+        ("https://example.org/a.png", OPEN, ""),
+        ("https://example.org/a.png", GOOGLE, NAME),
+        ("http://example.org/a.png", OPEN, NAME),
+    ):
+        wire = write(Message("user", (Image(url=url), file)), model=model, to=to, dialect=spoken)
+        assert url in json.dumps(wire)
+        assert file.url in json.dumps(wire)
+    for url, to in (("https://example.org/a.png", GOOGLE), ("http://example.org/a.png", OPEN)):
+        with pytest.raises(UnsupportedError) as caught:
+            write(Message("user", (Image(url=url),)), model=model, to=to)
+        assert caught.value.field == "image.url"
+
+
 def test_names_of_files_go_out_in_the_own_dialect() -> None:
     """Whoever named a file in this dialect gets its name sent; the Developer API takes no other."""
     [inline, file] = parts(

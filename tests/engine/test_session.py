@@ -22,10 +22,11 @@ from tests.engine.scripted import (
     says,
     words,
 )
+from ve_magics.engine.answers import keepable
 from ve_magics.engine.config import Config
 from ve_magics.engine.gateway import Trace
 from ve_magics.engine.recording import Recording, request_key
-from ve_magics.engine.session import Session, keepable
+from ve_magics.engine.session import Session
 from ve_magics.errors import (
     ArgumentsError,
     BudgetError,
@@ -35,7 +36,7 @@ from ve_magics.errors import (
     VeError,
 )
 from ve_magics.events import TextDelta
-from ve_magics.messages import ChatRequest, ChatResponse, Choice, Message, Text, Usage
+from ve_magics.messages import ChatRequest, ChatResponse, Choice, Message, Refusal, Text, Usage
 from ve_magics.routing import Target
 from ve_magics.store.database import open_memory
 
@@ -196,7 +197,7 @@ async def test_partial_failed_and_filtered_answers_are_not_kept(tmp_path: Path) 
 
 
 def test_what_may_be_kept() -> None:
-    """An answer without choices, without an end, or with a bad one is not kept."""
+    """An answer without choices, without an end, with a bad one, or in which the model refuses is not kept."""
 
     def response(*finishes: Any) -> ChatResponse:
         message = Message("assistant", (Text("x"),))
@@ -204,7 +205,9 @@ def test_what_may_be_kept() -> None:
 
     assert keepable(response("stop"))
     assert keepable(response("length", "tool_calls"))
-    for bad in (response(), response(None), response("stop", "content_filter"), response("error")):
+    refusal = Choice(Message("assistant", (Text("Well. "), Refusal("I can't."))), "stop")
+    refused = ChatResponse(choices=(*response("stop").choices, refusal))
+    for bad in (response(), response(None), response("stop", "content_filter"), response("error"), refused):
         assert not keepable(bad)
 
 

@@ -16,6 +16,7 @@ from ve_magics.engine.session import Session
 from ve_magics.engine.transport import Deadlines
 from ve_magics.errors import (
     BudgetError,
+    DecodeError,
     MissingKeyError,
     RouteExhaustedError,
     ServerError,
@@ -122,3 +123,37 @@ async def test_budgets_hold_for_all_of_it(tmp_path: Path) -> None:
     with pytest.raises(BudgetError, match="nobody knows what a/m costs"):
         await other.embed(EMBED)
     assert world.asked("a") == unknown.asked("a") == 0
+
+
+async def test_an_answer_of_the_wrong_shape_is_fallen_back_from_and_not_asked_for_again(
+    tmp_path: Path,
+) -> None:
+    """Who answers something else will answer it again: the next target is asked, and nobody twice. It is paid for."""
+    wrong = gives([{"index": 0, "embedding": [[0.1], [0.2]]}])
+    world = World(tmp_path, Provider(wrong), Provider(VECTORS))
+    session = Session(config=world.config, directory=tmp_path, transport=world.transport, store=open_memory())
+    trace = Trace()
+    assert (await session.embed(EMBED, trace=trace)).vectors == ((1.0,),)
+    assert (world.asked("a"), world.asked("b")) == (1, 1)
+    assert world.clock.slept == []
+    assert [billed.target for billed in trace.billed] == [Target("a", "m")]
+    lines = {line.provider: line.usage for line in session.ledger.entries()}
+    assert lines["a"].estimated
+    assert lines["b"].input == 4
+    alone = World(tmp_path, Provider(wrong))
+    with pytest.raises(DecodeError):
+        await alone.gateway.embed(EMBED)
+    assert alone.asked("a") == 1
+
+
+async def test_a_web_page_is_not_paid_for(tmp_path: Path) -> None:
+    """A page instead of an answer says that nobody there has counted anything."""
+
+    async def page(asked: Asked, send: Send) -> None:
+        await begin(send, headers={"content-type": "text/html"})
+        await body(send, b"<html><title>Welcome</title></html>", more=False)
+
+    world, trace = World(tmp_path, Provider(page)), Trace()
+    with pytest.raises(DecodeError, match="web page"):
+        await world.gateway.embed(EMBED, trace=trace)
+    assert trace.billed == []

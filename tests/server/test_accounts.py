@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.engine.scripted import Provider, breaks, pauses, says
+from tests.engine.scripted import Provider, begin, body, breaks, pauses, says
 from tests.server.running import Running, config_of, provider_rows, until
 from ve_magics.engine.session import Session
 from ve_magics.messages import Usage
@@ -87,6 +87,43 @@ def test_an_answer_that_breaks_is_paid_for(tmp_path: Path) -> None:
     assert entry.notebook == book_of("team")
     assert entry.cost is not None
     assert entry.cost > 0.01
+
+
+def test_everybody_who_answered_is_paid(tmp_path: Path) -> None:
+    """An answer that broke off and the one that went on with it are two lines, in the books and in the counts."""
+    rows = provider_rows({"a": "chat_completions", "b": "chat_completions"})
+    toml = rows + PRICE + PRICE.replace("a/m", "b/m") + '[routes.fast]\ntargets = ["a/m", "b/m"]\n'
+    apps = {"a.test": Provider(breaks("word " * 4)), "b.test": Provider(says("Hi", usage=USAGE))}
+    rich = Grant(name="rich", token="token-of-the-rich", budget=10)
+    with Running(tmp_path, toml, apps, grants=(rich,)) as server:
+        reply = server.chat(
+            "fast", token=rich.token, max_tokens=20, stream=True, headers={"x-ve-midstream": "continue"}
+        )
+        entries = {entry.provider: entry for entry in server.session.ledger.entries()}
+        counted = server("/metrics", method="GET").body.decode()
+    assert entries["a"].usage.estimated
+    assert entries["b"].usage.output == 20
+    assert entries["a"].cost
+    both = sum(entry.cost or 0 for entry in entries.values())
+    assert f"x-ve-cost-usd {both:.9f}".encode() in reply.body
+    for name, entry in entries.items():
+        assert f've_cost_usd_total{{target="{name}/m"}} {entry.cost:.9f}' in counted
+        assert f've_tokens_total{{target="{name}/m",kind="output"}} {entry.usage.output}' in counted
+
+
+def test_a_vector_that_can_t_be_read_is_paid_for(tmp_path: Path) -> None:
+    """A provider that answers something else has done its work; its line says that the counts are estimated."""
+
+    async def odd(asked: Any, send: Any) -> None:
+        await begin(send, headers={"content-type": "application/json"})
+        await body(send, b'[{"embedding": [[1.0]]}]', more=False)
+
+    with serve(tmp_path, odd) as server:
+        reply = server("/v1/embeddings", {"model": "a/m", "input": "a red fox"}, token=TEAM.token)
+        (entry,) = server.session.ledger.entries()
+    assert reply.status == 502
+    assert entry.usage.estimated
+    assert entry.cost
 
 
 def test_an_unknown_price_is_refused_where_there_is_a_budget(tmp_path: Path) -> None:

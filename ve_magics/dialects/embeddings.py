@@ -132,10 +132,13 @@ def decode_response(body: bytes, provider: Provider, count: int) -> EmbedRespons
     except (msgspec.DecodeError, ValueError, struct.error, RecursionError):
         if b'"error"' in body[:2000]:
             raise faults.decode_error(200, {}, body) from None
-        raise DecodeError(f"{provider.name} answered something that holds no embeddings.") from None
+        raise DecodeError(
+            f"{provider.name} answered something that holds no embeddings.", retryable=False
+        ) from None
     if len(response.vectors) != count:
         raise DecodeError(
-            f"{provider.name} answered with {len(response.vectors)} embeddings for {count} inputs."
+            f"{provider.name} answered with {len(response.vectors)} embeddings for {count} inputs.",
+            retryable=False,
         )
     return response
 

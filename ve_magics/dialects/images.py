@@ -186,9 +186,11 @@ def decode_response(body: bytes, provider: Provider) -> ImageResponse:
     except (msgspec.DecodeError, ValueError, RecursionError):
         if b'"error"' in body[:2000]:
             raise faults.decode_error(200, {}, body) from None
-        raise DecodeError(f"{provider.name} answered something that holds no picture.") from None
+        raise DecodeError(
+            f"{provider.name} answered something that holds no picture.", retryable=False
+        ) from None
     if not response.images:
-        raise DecodeError(f"{provider.name} answered without a picture.")
+        raise DecodeError(f"{provider.name} answered without a picture.", retryable=False)
     return response
 
 

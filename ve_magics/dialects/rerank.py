@@ -108,9 +108,11 @@ def decode_response(body: bytes, provider: Provider, count: int) -> RerankRespon
     except (msgspec.DecodeError, ValueError, RecursionError):
         if b'"error"' in body[:2000]:
             raise faults.decode_error(200, {}, body) from None
-        raise DecodeError(f"{provider.name} answered something that holds no ranks.") from None
+        raise DecodeError(
+            f"{provider.name} answered something that holds no ranks.", retryable=False
+        ) from None
     if any(not 0 <= row.index < count for row in ranked):
-        raise DecodeError(f"{provider.name} ranked a document that it was not given.")
+        raise DecodeError(f"{provider.name} ranked a document that it was not given.", retryable=False)
     told = None if isinstance(reply, list) else reply.usage
     usage = None
     if told is not None:

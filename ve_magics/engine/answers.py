@@ -9,6 +9,7 @@ import msgspec
 from ve_magics.engine.keys import Redactor
 from ve_magics.engine.recording import Kept
 from ve_magics.errors import StoreError
+from ve_magics.messages import ChatResponse
 from ve_magics.store.responses import ResponseCache
 
 MEMORY_ENTRIES = 256
@@ -72,3 +73,11 @@ class Answers:
         except StoreError as error:
             self._warn(error.message)
             return count
+
+
+def keepable(response: ChatResponse) -> bool:
+    """Whether an answer may be kept: whole, and neither filtered, refused nor failed."""
+    return bool(response.choices) and all(
+        choice.finish in ("stop", "length", "tool_calls") and not choice.message.refusal
+        for choice in response.choices
+    )

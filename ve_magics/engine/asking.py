@@ -180,8 +180,7 @@ class Asking:
     async def _lost(self, trial: Trial, first: Trial) -> None:
         """Let go of a try that nobody waits for any more."""
         self._trace.attempts.append(trial.tried(hedged=True))
-        if trial.usage is not None:
-            self._trace.billed.append(Billed(trial.attempt.target, trial.usage))
+        self._bill(trial)
         if trial is not first:
             self._end_hedge(None)
         await trial.aclose()
@@ -229,7 +228,6 @@ class Asking:
         await trial.aclose()
         self._running = None
         self._trace.served = None
-        self._trace.billed.append(Billed(trial.attempt.target, trial.usage))
         outcome = self._failed(trial, error)
         if self._hedge is not None:
             self._end_hedge(outcome)
@@ -270,7 +268,13 @@ class Asking:
         else:
             self._refusals.append((target, error))
         self._trace.attempts.append(trial.tried(error))
+        self._bill(trial)
         return trial.outcome(error)
+
+    def _bill(self, trial: Trial) -> None:
+        """Note what a try used that nobody reads to its end: it is paid for all the same."""
+        if trial.begun or trial.usage is not None:
+            self._trace.billed.append(Billed(trial.attempt.target, trial.usage))
 
     def _tell_of_retired(self, served: Target) -> None:
         told = self._caller.told

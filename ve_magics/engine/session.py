@@ -10,16 +10,18 @@ import asyncio
 import random
 import time
 import uuid
-from collections.abc import AsyncGenerator
-from contextlib import AbstractContextManager, aclosing
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, contextmanager
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from ve_magics.dialects.embeddings import EmbedRequest, EmbedResponse
 from ve_magics.dialects.images import ImageRequest, ImageResponse
 from ve_magics.dialects.rerank import RerankRequest, RerankResponse
 from ve_magics.engine import recording as recordings
-from ve_magics.engine.answers import Answers
+from ve_magics.engine.answers import Answers, keepable
 from ve_magics.engine.books import Books
 from ve_magics.engine.budget import IMAGE_OUTPUT, text_tokens
 from ve_magics.engine.config import Config
@@ -33,7 +35,7 @@ from ve_magics.events import Accumulator, Event, events_of
 from ve_magics.messages import ChatRequest, ChatResponse, Usage
 from ve_magics.routing import Router, Target
 from ve_magics.store.database import Database, open_memory, open_store
-from ve_magics.store.ledger import Ledger
+from ve_magics.store.ledger import Kind, Ledger
 from ve_magics.store.responses import ResponseCache
 
 
@@ -355,7 +357,7 @@ class Session:
         """
         trace = Trace() if trace is None else trace
         read = sum(text_tokens(item) if isinstance(item, str) else len(item) for item in request.inputs)
-        with self._single(request.model, Usage(input=read)):
+        with self._single(request.model, Usage(input=read), trace, "embedding"):
             response = await self.gateway.embed(request, deadlines=deadlines or self.deadlines, trace=trace)
             trace.cost = self.books.write(_served(trace), response.usage, kind="embedding")
         return response
@@ -370,7 +372,7 @@ class Session:
         """
         trace = Trace() if trace is None else trace
         most = Usage(input=text_tokens(request.prompt), output=IMAGE_OUTPUT * (request.n or 1))
-        with self._single(request.model, most):
+        with self._single(request.model, most, trace, "image"):
             response = await self.gateway.generate_image(
                 request, deadlines=deadlines or self.deadlines, trace=trace
             )
@@ -387,15 +389,21 @@ class Session:
         """
         trace = Trace() if trace is None else trace
         read = sum(text_tokens(text) + text_tokens(request.query) for text in request.documents)
-        with self._single(request.model, Usage(input=read)):
+        with self._single(request.model, Usage(input=read), trace, "rerank"):
             response = await self.gateway.rerank(request, deadlines=deadlines or self.deadlines, trace=trace)
             trace.cost = self.books.write(_served(trace), response.usage, kind="rerank")
         return response
 
-    def _single(self, model: str, most: Usage) -> AbstractContextManager[None]:
+    @contextmanager
+    def _single(self, model: str, most: Usage, trace: Trace, kind: Kind) -> Iterator[None]:
         if self.mode == "replay":
             raise self.lacks("")
-        return self.books.reserved_for(model, most)
+        with self.books.reserved_for(model, most):
+            try:
+                yield
+            finally:
+                for billed in trace.billed:
+                    self.books.write(billed.target, msgspec.structs.replace(most, estimated=True), kind=kind)
 
     async def aclose(self) -> None:
         """Close the connections and the store; videos go on at their providers."""
@@ -410,13 +418,6 @@ class Session:
 def _served(trace: Trace) -> Target:
     assert trace.served is not None, "an answer has been given by somebody"
     return trace.served
-
-
-def keepable(response: ChatResponse) -> bool:
-    """Whether an answer may be kept: whole, and neither filtered nor failed."""
-    return bool(response.choices) and all(
-        choice.finish in ("stop", "length", "tool_calls") for choice in response.choices
-    )
 
 
 def _replayed(kept: Kept, trace: Trace) -> list[Event]:

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from ve_magics.dialects.contract import WireRequest
+from ve_magics.dialects.failures import is_html
 from ve_magics.engine.advice import advise
 from ve_magics.engine.asking import Sleep, exhausted
 from ve_magics.engine.calling import Caller, refused
 from ve_magics.engine.ratelimits import read_limits
-from ve_magics.engine.trace import Trace, Tried
+from ve_magics.engine.trace import Billed, Trace, Tried
 from ve_magics.engine.transport.wire import Deadlines
-from ve_magics.errors import RequestError, UserError
+from ve_magics.errors import DecodeError, RequestError, UserError
 from ve_magics.providers import Provider
 from ve_magics.routing import Attempt, Outcome, RateLimit, Route, Router, Target
 
@@ -58,6 +59,7 @@ class Single(Generic[Value]):
         self._clock = clock
         self._sleep = sleep
         self._limit: RateLimit | None = None
+        self._answered = False
 
     async def ask(self, route: Route, deadlines: Deadlines, trace: Trace, *, mutation: bool) -> Value:
         """Return the answer of the first target that gives one.
@@ -84,7 +86,7 @@ class Single(Generic[Value]):
                 if attempt.wait:
                     await self._sleep(attempt.wait)
                     continue
-                started, self._limit = self._clock(), None
+                started, self._limit, self._answered = self._clock(), None, False
                 total = None if deadline is None else max(0.001, deadline - started)
                 try:
                     value = await self._try(
@@ -92,6 +94,8 @@ class Single(Generic[Value]):
                         Deadlines(deadlines.connect, deadlines.first_token, deadlines.silence, total),
                     )
                 except RequestError as error:
+                    if self._answered:
+                        trace.billed.append(Billed(attempt.target, None))
                     advise(error, attempt.target, self._caller.config)
                     failures.append(error)
                     outcome = Outcome.of_error(
@@ -120,7 +124,11 @@ class Single(Generic[Value]):
             body = await reply.read(LIMIT)
         finally:
             await reply.aclose()
-        return self._codec.decode(body, provider)
+        try:
+            return self._codec.decode(body, provider)
+        except DecodeError:
+            self._answered = not is_html(body)
+            raise
 
     def _tried(self, attempt: Attempt, started: float, failure: str = "", message: str = "") -> Tried:
         return Tried(str(attempt.target), round(self._clock() - started, 3), failure, message)

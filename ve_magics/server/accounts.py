@@ -12,9 +12,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from ve_magics import catalog
 from ve_magics.engine.budget import most_of_chat
+from ve_magics.engine.gateway import Trace
 from ve_magics.engine.session import Session
 from ve_magics.errors import BudgetError, StoreError
 from ve_magics.messages import ChatRequest, Usage
@@ -30,6 +32,22 @@ FLUSH = 0.05
 
 FRESH = 5.0
 """Seconds for which a balance that was read from the ledger is believed; another process may spend as well."""
+
+
+class Booked(NamedTuple):
+    """One line of the books: who is paid, for what, how much."""
+
+    target: Target
+    usage: Usage | None
+    cost: catalog.Cost
+
+
+def total(lines: list[Booked]) -> catalog.Cost:
+    """Return what lines cost together; unknown where one of them is."""
+    amounts = [line.cost.amount for line in lines]
+    known = [amount for amount in amounts if amount is not None]
+    saved = sum(line.cost.saved for line in lines)
+    return catalog.Cost(sum(known) if len(known) == len(amounts) else None, saved)
 
 
 def book_of(name: str) -> str:
@@ -133,6 +151,31 @@ class Accounts:
         finally:
             for name in names:
                 self._reserved[name] -= most  # type: ignore[assignment]  # as above
+
+    def settle(
+        self,
+        grant: Grant,
+        trace: Trace,
+        usage: Usage | None,
+        *,
+        estimate: Callable[[], Usage],
+        kind: Kind = "chat",
+    ) -> list[Booked]:
+        """Write a line for everybody who is paid, and return the lines.
+
+        Args:
+            grant: Who pays.
+            trace: Who answered, and whose answers came to nothing and are paid for all the same.
+            usage: What the answer used; None where nobody said.
+            estimate: Returns what each of the others used at most, where they didn't say.
+            kind: What was asked for.
+        """
+        used = [(billed.target, billed.usage or estimate()) for billed in trace.billed]
+        served = [] if trace.served is None else [(trace.served, usage)]
+        return [
+            Booked(target, counts, self.book(grant, target, counts, kind=kind))
+            for target, counts in (*used, *served)
+        ]
 
     def book(self, grant: Grant, target: Target, usage: Usage | None, *, kind: Kind = "chat") -> catalog.Cost:
         """Write one line and return what it cost."""

@@ -8,7 +8,6 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
-from ve_magics.catalog import Cost
 from ve_magics.dialects.contract import Dialect, Encoder
 from ve_magics.engine.config_file import Midstream
 from ve_magics.engine.gateway import Trace
@@ -17,7 +16,7 @@ from ve_magics.errors import BadRequestError
 from ve_magics.events import Accumulator, Event, Restarted
 from ve_magics.messages import ChatRequest, Usage
 from ve_magics.server.access import Grant
-from ve_magics.server.accounts import Accounts
+from ve_magics.server.accounts import Accounts, Booked, total
 from ve_magics.server.estimates import estimated_usage
 from ve_magics.server.http import JSON, Reply
 from ve_magics.server.metrics import Metrics
@@ -125,9 +124,8 @@ class ChatEndpoint:
                 async with aclosing(events):
                     await (self._stream if request.stream else self._whole)(answer, events, reply)
             finally:
-                cost = answer.settled()
-                seconds = time.monotonic() - begun
-                self._metrics.answered(asked.dialect.name, asked.trace, answer.content.usage, cost, seconds)
+                lines = answer.settled()
+                self._metrics.answered(asked.dialect.name, asked.trace, lines, time.monotonic() - begun)
 
     async def _whole(self, answer: _Answer, events: AsyncGenerator[Event, None], reply: Reply) -> None:
         kept: list[Event] = []
@@ -139,7 +137,7 @@ class ChatEndpoint:
                 kept.append(event)
         encoder = answer.encoder()
         body = b"".join(map(encoder.encode, kept)) + encoder.flush()
-        headers = (*trail(answer.asked.trace), ("x-ve-cost-usd", dollars(answer.settled())))
+        headers = (*trail(answer.asked.trace), ("x-ve-cost-usd", dollars(total(answer.settled()))))
         await reply.whole(200, body, headers=headers)
 
     async def _stream(self, answer: _Answer, events: AsyncGenerator[Event, None], reply: Reply) -> None:
@@ -160,8 +158,8 @@ class ChatEndpoint:
                     answer.content.add(event)
                     if data := encoder.encode(event):
                         await writing.write(data)
-                cost = b": x-ve-cost-usd %s\n\n" % dollars(answer.settled()).encode() if comments else b""
-                ending = cost + encoder.flush()
+                cost = dollars(total(answer.settled())).encode()
+                ending = (b": x-ve-cost-usd %s\n\n" % cost if comments else b"") + encoder.flush()
             except ClientLeftError:
                 raise
             except Exception as error:
@@ -182,33 +180,26 @@ class _Answer:
         self.content = Accumulator()
         self._request = request
         self._accounts = accounts
-        self._cost: Cost | None = None
+        self._lines: list[Booked] | None = None
 
     def encoder(self) -> Encoder:
         """Return a fresh encoder for it."""
         identity = {"id": uuid.uuid4().hex, "created": int(time.time()), "alt": self.asked.alt or "json"}
         return self.asked.dialect.encoder(self._request, options=identity)
 
-    def settled(self) -> Cost:
-        """Write what it used into the books, where that isn't done, and return what it cost with all its tries.
+    def settled(self) -> list[Booked]:
+        """Write what it and all its tries used into the books, where that isn't done, and return the lines.
 
         Where nobody gave counts, because the answer broke off or its reader left, they are estimated: it is paid for
         all the same.
         """
-        if self._cost is None:
-            grant, trace = self.asked.grant, self.asked.trace
-            costs = [
-                self._accounts.book(grant, billed.target, billed.usage or self._estimate())
-                for billed in trace.billed
-            ]
-            if trace.served is not None:
-                usage = self.content.usage or self._estimate()
-                costs.append(self._accounts.book(grant, trace.served, usage))
-            amounts = [cost.amount for cost in costs]
-            known = [amount for amount in amounts if amount is not None]
-            total = sum(known) if len(known) == len(amounts) else None
-            self._cost = Cost(total, sum(cost.saved for cost in costs))
-        return self._cost
+        if self._lines is None:
+            trace = self.asked.trace
+            usage = self.content.usage
+            if usage is None and trace.served is not None:
+                usage = self._estimate()
+            self._lines = self._accounts.settle(self.asked.grant, trace, usage, estimate=self._estimate)
+        return self._lines
 
     def _estimate(self) -> Usage:
         return estimated_usage(self._request, self.content)

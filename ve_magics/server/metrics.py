@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from ve_magics.catalog import Cost
 from ve_magics.engine.gateway import Trace
 from ve_magics.errors import VeError
-from ve_magics.messages import Usage
 from ve_magics.routing import Router
+from ve_magics.server.accounts import Booked
 
 _BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
 _HEALTH = {"closed": 0, "half_open": 1, "open": 2}
@@ -57,10 +56,8 @@ class Metrics:
         self.open = 0
         self.left = 0
 
-    def answered(
-        self, dialect: str, trace: Trace, usage: Usage | None, spent: Cost | None, seconds: float
-    ) -> None:
-        """Count one chat request that reached the gateway."""
+    def answered(self, dialect: str, trace: Trace, lines: Iterable[Booked], seconds: float) -> None:
+        """Count one request that reached the gateway, and what is paid for it, whoever is paid."""
         target = str(trace.served or "")
         self._requests[dialect, target, "answered" if target else "failed"] += 1
         for tried in trace.attempts:
@@ -68,13 +65,15 @@ class Metrics:
         self._duration.add(seconds)
         if trace.first_token is not None:
             self._first_token.add(trace.first_token)
-        if usage is not None:
-            for kind in ("input", "cached", "cache_write", "output", "reasoning"):
-                self._tokens[target, kind] += getattr(usage, kind)
-        if target and (spent is None or spent.amount is None):
-            self._unknown_cost[target] += 1
-        elif spent is not None:
-            self._cost[target] += spent.amount or 0.0  # type: ignore[assignment]  # a Counter adds floats as well
+        for line in lines:
+            paid = str(line.target)
+            if line.usage is not None:
+                for kind in ("input", "cached", "cache_write", "output", "reasoning"):
+                    self._tokens[paid, kind] += getattr(line.usage, kind)
+            if line.cost.amount is None:
+                self._unknown_cost[paid] += 1
+            else:
+                self._cost[paid] += line.cost.amount  # type: ignore[assignment]  # a Counter adds floats as well
 
     def refused(self, error: VeError) -> None:
         """Count one request that was answered with an error."""

@@ -14,7 +14,7 @@ from ve_magics.dialects.fields import Fields, bad, decode_object
 from ve_magics.engine.budget import IMAGE_OUTPUT, text_tokens
 from ve_magics.engine.session import Session
 from ve_magics.messages import Usage
-from ve_magics.server.accounts import Accounts
+from ve_magics.server.accounts import Accounts, Booked, total
 from ve_magics.server.chat import Asked
 from ve_magics.server.http import Reply
 from ve_magics.server.metrics import Metrics
@@ -117,7 +117,8 @@ class SingleEndpoints:
     ) -> None:
         asked.grant.check_model(model)
         begun = time.monotonic()
-        cost, usage = catalog.Cost(), None
+        lines: list[Booked] = []
+        usage: Usage | None = None
         config = self._session.config
         priced = [(target, config.price(target)) for target in config.route(model).targets]
         amounts = [(str(target), catalog.cost(most, price).amount) for target, price in priced]
@@ -126,11 +127,16 @@ class SingleEndpoints:
             try:
                 response = await ask()
                 usage = response.usage
-                assert asked.trace.served is not None, "an answer has been given by somebody"
-                cost = self._accounts.book(asked.grant, asked.trace.served, usage, kind=kind)
             finally:
-                self._metrics.answered(kind, asked.trace, usage, cost, time.monotonic() - begun)
-        headers = (*trail(asked.trace), ("x-ve-cost-usd", dollars(cost)))
+                lines = self._accounts.settle(
+                    asked.grant,
+                    asked.trace,
+                    usage,
+                    estimate=lambda: msgspec.structs.replace(most, estimated=True),
+                    kind=kind,
+                )
+                self._metrics.answered(kind, asked.trace, lines, time.monotonic() - begun)
+        headers = (*trail(asked.trace), ("x-ve-cost-usd", dollars(total(lines))))
         await reply.whole(200, body(response), headers=headers)
 
 

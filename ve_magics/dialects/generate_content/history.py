@@ -184,7 +184,7 @@ class HistoryWriter:
         return self._beside(dict(part.data), part)
 
     def _media(self, part: Image | Audio | File, role: str) -> Wire:
-        check_address(part, self._provider, _kind(part))
+        check_address(part, self._provider, _kind(part), same=self._same)
         wire = encode_media(part, name=part.name if self._same and isinstance(part, File) else "")
         if wire is None:
             raise _unsupported(f"{role}.{_kind(part)}")

@@ -94,14 +94,22 @@ def encode_media(part: Media, *, name: str = "") -> dict[str, Any] | None:
     return {"fileData": wire | ({"displayName": name} if name else {})}
 
 
-def check_address(part: Media, provider: Provider, field: str) -> None:
-    """Refuse an address that this provider doesn't load by itself.
+def check_address(part: Media, provider: Provider, field: str, *, same: bool) -> None:
+    """Refuse an address that this provider doesn't load by itself: Google loads `https` only.
+
+    Args:
+        part: What may stand at an address.
+        provider: Who would load it.
+        field: What the error calls it.
+        same: Whether the question came in this dialect; then the address goes through as it came.
 
     Raises:
         UnsupportedError: It must be given as bytes.
     """
-    url = "" if isinstance(part, Audio) or part.data else part.url
-    if url and not provider.quirks.image_urls and urlsplit(url).hostname not in _VIDEO_HOSTS:
+    url = "" if same or isinstance(part, Audio) or part.data else part.url
+    parts = urlsplit(url)
+    loaded = parts.scheme == "https" and provider.quirks.image_urls
+    if url and not loaded and parts.hostname not in _VIDEO_HOSTS:
         raise UnsupportedError(
             f"{field}.url", provider.name, hint="Give the file's bytes instead of its address."
         )

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from ve_magics.dialects.generate_content.media import check_address, media_type
-from ve_magics.dialects.generate_content.wire import STEPS, encode_bytes
+from ve_magics.dialects.generate_content.wire import NAME, STEPS, encode_bytes
 from ve_magics.errors import UnsupportedError
 from ve_magics.messages import (
     Audio,
@@ -107,7 +107,7 @@ class StepWriter:
         return self._media(part, role)
 
     def _media(self, part: Image | Audio | File, role: str) -> Wire:
-        check_address(part, self._provider, _kind(part))
+        check_address(part, self._provider, _kind(part), same=self._request.dialect == NAME)
         kind = media_type(part)
         wire: Wire = {"type": _content_type(part, kind)}
         uri = "" if isinstance(part, Audio) else part.file_id or part.url
