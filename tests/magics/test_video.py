@@ -132,13 +132,13 @@ def test_interrupt_leaves_the_job_running(open_bench: Callable[..., Any]) -> Non
     main = threading.get_ident()
     timer = threading.Timer(0.7, lambda: signal.pthread_kill(main, signal.SIGINT))
     timer.start()
-    ran = bench.run(f"%%video {SMALL}\n{BOAT}")
+    ran = bench.run(f"%%video {SMALL} --no-expand\n{BOAT}")
     timer.cancel()
     timer.join()
     assert isinstance(ran.error, KeyboardInterrupt)
     assert "stopped waiting; the video goes on as job " in ran.printed
     assert "%ve jobs cancel" in ran.printed
-    assert bench.run(f"%%video {SMALL} -o clip\n{BOAT}").error is None
+    assert bench.run(f"%%video {SMALL} --no-expand -o clip\n{BOAT}").error is None
     assert bench.simulator.counters.videos_created == 1
     assert bench.shell.user_ns["clip"].path.is_file()
 
@@ -157,6 +157,7 @@ def test_dry_run_orders_nothing(bench: Any) -> None:
     assert bench.run(f"%%video --dry-run --seconds 4\n{BOAT}").text.splitlines() == [
         "to        sim/film",
         "prompt    A paper boat",
+        "director  writes it out as a shot first; see it: --draft",
         "length    4 s",
         "size      as the provider likes",
         "estimate  $0.00; nothing was sent",
@@ -252,7 +253,7 @@ def test_over_the_budget_nothing_is_ordered(open_bench: Callable[..., Any], tmp_
         .lines[0]
         .startswith("✗ budget: There is a budget, and nobody knows")
     )
-    assert bench.run(f"%%video {SMALL} -o clip\n{BOAT}").error is None
+    assert bench.run(f"%%video {SMALL} --no-expand -o clip\n{BOAT}").error is None
     assert bench.shell.user_ns["clip"].cost == pytest.approx(0.1)
     assert bench.run(f"%%video --seconds 10\n{BOAT}").lines[0].startswith("✗ budget")
     assert bench.asked == 1
@@ -263,7 +264,7 @@ def test_videos_in_the_making_count_as_spent(open_bench: Callable[..., Any], tmp
     config = tmp_path / "config.toml"
     config.write_text(PRICED)
     bench = open_bench(settings=Settings(video_seconds=30), VE_CONFIG=str(config))
-    assert bench.run(f"%%video --seconds 6 --background\n{BOAT}").error is None
+    assert bench.run(f"%%video --seconds 6 --background --no-expand\n{BOAT}").error is None
     assert bench.notebook.session.filming.committed() == pytest.approx(0.6)
     assert bench.run("%%video --seconds 6\nAnother").lines[0].startswith("✗ budget")
     assert bench.asked <= 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing, suppress
 from pathlib import Path
 
@@ -18,6 +18,7 @@ import msgspec
 from ve_magics import catalog
 from ve_magics.dialects.contract import WireRequest
 from ve_magics.engine.budget import Purse
+from ve_magics.engine.director import Directed
 from ve_magics.engine.fetching import Fetcher
 from ve_magics.engine.gateway import ERROR_LIMIT, Gateway
 from ve_magics.engine.transport import Deadlines
@@ -35,20 +36,25 @@ CREATE = Deadlines(connect=10, first_token=180, silence=60, total=300)
 """Limits of a call about a job, in seconds: some providers answer a create call only after minutes."""
 
 
+Direct = Callable[[VideoRequest], Awaitable[Directed]]
+"""Has a director write the prompt of a request that is about to be paid for."""
+
 SIDE_BY_SIDE = 4
 """Videos of one cell that are made at the same time."""
 
 
-def film_key(request: VideoRequest, model: str, take: int = 1) -> str:
+def film_key(request: VideoRequest, model: str, take: int = 1, *, directed: bool = True) -> str:
     """Return the digest by which the video of a request is found again.
 
     Args:
-        request: What is to be filmed.
+        request: What the user wants to be filmed.
         model: The model as the user named it.
         take: Which of several videos of the same request.
+        directed: Whether a director may write its prompt.
     """
     plain = msgspec.structs.replace(request, model=model)
     said = b"video\0" + msgspec.json.encode(plain, order="sorted") + (b"\0%d" % take if take > 1 else b"")
+    said += b"" if directed else b"\0as it is"
     return hashlib.sha256(said).hexdigest()
 
 
@@ -108,6 +114,7 @@ class Filming:
         cell: str = "",
         fresh: bool = False,
         take: int = 1,
+        direct: Direct | None = None,
     ) -> AsyncGenerator[Job, None]:
         """Yield the job that makes this video, now and after each change.
 
@@ -124,21 +131,29 @@ class Filming:
             cell: Id of the cell.
             fresh: Make it again although it is known.
             take: Which of several videos of the same request.
+            direct: Writes the prompt of a video that is not there yet; None sends the user's own.
 
         Raises:
             BudgetError: It could pass a limit; nothing was sent.
             VeError: It can't be made, as for `VideoEngine.submit` and `VideoEngine.watch`.
         """
         await self.resume(notebook)
-        key = film_key(request, model, take)
+        key = film_key(request, model, take, directed=direct is not None)
         asked = msgspec.structs.replace(request, model=target.model)
-        job_id = None if fresh else self._known(key, asked, target, notebook)
+        job_id = None if fresh else self._known(key, asked, target, notebook, directed=direct is not None)
         if job_id is None:
             self._gateway.config.key(target.provider)
             stem = "" if fresh else file_stem(request.prompt, key[:8])
             self.check_budget(request, target)
+            directed = Directed(asked) if direct is None else await direct(asked)
             job = await self.engine.submit(
-                asked, target.provider, folder=folder, notebook=notebook, cell=cell, stem=stem
+                directed.request,
+                target.provider,
+                folder=folder,
+                notebook=notebook,
+                cell=cell,
+                stem=stem,
+                said=directed.said,
             )
             job_id = job.id
         elif _unfetched(self.jobs.get(job_id)):
@@ -159,6 +174,7 @@ class Filming:
         notebook: str,
         cell: str = "",
         fresh: bool = False,
+        direct: Direct | None = None,
     ) -> AsyncGenerator[tuple[Job | None, ...], None]:
         """Yield the jobs that make several videos of one request, now and after each change; None for one not begun.
 
@@ -170,10 +186,12 @@ class Filming:
         """
         await self.resume(notebook)
         asked = msgspec.structs.replace(request, model=target.model)
-        keys = [film_key(request, model, take) for take in range(1, count + 1)]
+        plain = direct is None
+        keys = [film_key(request, model, take, directed=not plain) for take in range(1, count + 1)]
         missing = count
         for key in () if fresh else keys:
-            if (known := self._known(key, asked, target, notebook)) is not None:
+            known = self._known(key, asked, target, notebook, directed=not plain)
+            if known is not None:
                 self._made[key] = known
                 missing -= 1
         self.check_budget(request, target, missing)
@@ -191,6 +209,7 @@ class Filming:
                     cell=cell,
                     fresh=fresh,
                     take=take,
+                    direct=direct,
                 )
                 async with aclosing(news):
                     async for job in news:
@@ -222,7 +241,9 @@ class Filming:
         with suppress(StoreError):
             self.engine.note_seen(job.id)
 
-    def _known(self, key: str, asked: VideoRequest, target: Target, notebook: str) -> str | None:
+    def _known(
+        self, key: str, asked: VideoRequest, target: Target, notebook: str, *, directed: bool
+    ) -> str | None:
         job = self.jobs.get(self._made.get(key, ""))
         if job is not None and (not job.finished or _there(job) or _unfetched(job)):
             return job.id
@@ -232,7 +253,8 @@ class Filming:
             for job in (self.jobs.find(notebook=notebook) if notebook else ())
             if job.id not in claimed
             and job.provider == target.provider
-            and job.request == asked
+            and (directed or not job.said)
+            and msgspec.structs.replace(job.request, prompt=job.said or job.request.prompt) == asked
             and (not job.finished or _unfetched(job) or (_there(job) and not job.seen))
         ]
         return left[-1] if left else None

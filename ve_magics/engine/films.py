@@ -23,13 +23,20 @@ class RecordedFilm(NamedTuple):
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """What is known of it: duration, size, revised_prompt, cost."""
-        names = ("duration", "size", "revised_prompt", "cost")
+        """What is known of it: duration, size, revised_prompt, cost, directed, note."""
+        names = ("duration", "size", "revised_prompt", "cost", "directed", "note")
         return {name: self.film.facts[name] for name in names if name in self.film.facts}
 
 
 def recorded_film(
-    session: Session, request: VideoRequest, model: str, *, fresh: bool, cell: str, take: int = 1
+    session: Session,
+    request: VideoRequest,
+    model: str,
+    *,
+    fresh: bool,
+    cell: str,
+    take: int = 1,
+    directed: bool = True,
 ) -> RecordedFilm | None:
     """Return the recorded film of a request, in the modes that replay; None where it is to be made.
 
@@ -38,7 +45,7 @@ def recorded_film(
     """
     if session.mode not in ("auto", "replay") or (fresh and session.mode == "auto"):
         return None
-    key = film_key(request, model, take)
+    key = film_key(request, model, take, directed=directed)
     for recording in session.replays:
         film = recording.film(key)
         if film is not None:
@@ -77,7 +84,16 @@ def _copy(source: Path, folder: Path) -> Path:
     return target
 
 
-def keep_film(session: Session, request: VideoRequest, model: str, job: Job, take: int = 1) -> None:
+def keep_film(
+    session: Session,
+    request: VideoRequest,
+    model: str,
+    job: Job,
+    take: int = 1,
+    *,
+    directed: bool = True,
+    note: str = "",
+) -> None:
     """Write a film that was made into the session's recording.
 
     Raises:
@@ -94,8 +110,14 @@ def keep_film(session: Session, request: VideoRequest, model: str, job: Job, tak
             "size": job.size,
             "revised_prompt": job.revised_prompt,
             "cost": job.cost,
+            **({"directed": job.request.prompt} if job.said else {}),
+            **({"note": note} if note else {}),
         },
     )
     session.recording.keep_film(
-        film_key(request, model, take), request, film, files=files, redactor=session.config.redactor
+        film_key(request, model, take, directed=directed),
+        request,
+        film,
+        files=files,
+        redactor=session.config.redactor,
     )

@@ -166,6 +166,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         parent: Our id of the job that this one remixes.
         seen: Whether a cell has shown its video.
         revised_prompt: What the provider made of the prompt.
+        said: The user's own prompt, where a director wrote the one of `request`.
         handle: What the dialect needs to find the job again.
         revision: How often the store has seen it change.
     """
@@ -204,6 +205,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     parent: str = ""
     seen: bool = False
     revised_prompt: str = ""
+    said: str = ""
     handle: Mapping[str, Any] = {}
     revision: int = 0
 

@@ -16,6 +16,8 @@ class Clip:
         path: The file.
         poster: The picture for it, or None.
         prompt: What was asked.
+        directed: The prompt that the director made of it and that was filmed; empty where it was filmed as it is.
+        note: Why no director wrote the prompt; empty where one did, or none was to.
         revised_prompt: What the provider made of it; empty where it said nothing.
         served: `provider/model` that made it.
         duration: Seconds.
@@ -31,6 +33,8 @@ class Clip:
         poster: Path | None,
         prompt: str,
         revised_prompt: str = "",
+        directed: str = "",
+        note: str = "",
         served: str = "",
         duration: float | None = None,
         size: str = "",
@@ -42,6 +46,8 @@ class Clip:
         self.poster = poster
         self.prompt = prompt
         self.revised_prompt = revised_prompt
+        self.directed = directed
+        self.note = note
         self.served = served
         self.duration = duration
         self.size = size
@@ -50,13 +56,15 @@ class Clip:
         self.embed = embed
 
     @classmethod
-    def of_job(cls, job: Job, *, embed: bool = False) -> Clip:
+    def of_job(cls, job: Job, *, embed: bool = False, note: str = "") -> Clip:
         """Return the clip that a job has made."""
         return cls(
             Path(job.path),
             poster=Path(job.poster) if job.poster else None,
-            prompt=job.request.prompt,
+            prompt=job.said or job.request.prompt,
             revised_prompt=job.revised_prompt,
+            directed=job.request.prompt if job.said else "",
+            note=note,
             served=f"{job.provider}/{job.model}",
             duration=job.seconds,
             size=job.size,
@@ -81,12 +89,16 @@ class Clip:
             duration=self.duration,
             poster=poster,
             title=self.prompt,
+            directed=self.directed,
+            note=self.note,
             embed=self.embed,
         )
 
     def facts(self) -> dict[str, Any]:
         """Return what varies from run to run, for output metadata."""
         facts: dict[str, Any] = {"served_by": self.served, "prompt": self.prompt, "cost_usd": self.cost}
+        if self.directed:
+            facts["directed_prompt"] = self.directed
         if self.revised_prompt:
             facts["revised_prompt"] = self.revised_prompt
         if self.job is not None:

@@ -135,8 +135,8 @@ class VeMagics(Magics):
         """Make a video; it plays in the cell and lies beside the notebook.
 
         usage: %%video [MODEL] [-m MODEL] [--seconds N] [--size WxH] [--image PATH] [--seed N]
-                       [--param K=V] [--count N] [--background] [--fresh] [--dry-run]
-                       [--timeout S] [--embed] [-o NAME]
+                       [--param K=V] [--count N] [--no-expand] [--draft] [--background] [--fresh]
+                       [--dry-run] [--timeout S] [--embed] [-o NAME]
 
         MODEL is a route, an alias or provider/name; the default where left out (%ve shows it).
 
@@ -146,12 +146,14 @@ class VeMagics(Magics):
         --seed N         makes a result repeatable where the model can
         --param K=V      any other setting: aspect=16:9, resolution=720p
         --count N        so many videos of the same prompt, side by side
+        --no-expand      send the prompt as it stands; else a chat model writes it out as a shot
+        --draft          write the director's prompt into the next cell to be edited; make nothing
         --background     end the cell at once; the video appears in it when it is made
         --fresh          make it again although it is there
         --dry-run        show what would be made and what it would cost, and make nothing
         --timeout S      stop waiting after so many seconds; the job goes on
         --embed          put the video into the notebook, up to a size limit
-        -o NAME          keep the clip in a variable: .path .duration .size .cost
+        -o NAME          keep the clip in a variable: .path .prompt .directed .duration .size .cost
 
         Examples::
 

@@ -30,6 +30,8 @@ def player(
     duration: float | None = None,
     poster: bytes = b"",
     title: str = "",
+    directed: str = "",
+    note: str = "",
     embed: bool = False,
     max_embedded: int = MAX_EMBEDDED,
 ) -> dict[str, str]:
@@ -43,6 +45,8 @@ def player(
         duration: Seconds, where known.
         poster: The first picture as a JPEG, PNG or WebP file; left out above `MAX_POSTER` bytes.
         title: What the video shows, for readers who can't see it.
+        directed: The prompt that a director wrote for it.
+        note: A line to be said below it.
         embed: Whether to write the file into the notebook; one above `max_embedded` bytes is linked all the same.
         max_embedded: Bytes.
 
@@ -73,10 +77,15 @@ def player(
     line = (
         f'<a href="{html.escape(relative)}">{html.escape(path.name)}</a> · {html.escape(" · ".join(facts))}'
     )
-    return {
-        "text/html": f"<video {tag}></video>\n<p>{line}</p>",
-        "text/plain": " · ".join([_shown(path, directory), *facts]),
-    }
+    below, plain = [f"<p>{line}</p>"], [" · ".join([_shown(path, directory), *facts])]
+    if directed:
+        lines = "<br>".join(html.escape(one) for one in directed.splitlines())
+        below.append(f"<details><summary>the director's prompt</summary><p>{lines}</p></details>")
+        plain += ["the director's prompt:", *(f"  {one}" for one in directed.splitlines())]
+    if note:
+        below.append(f"<p>{html.escape(note)}</p>")
+        plain.append(note)
+    return {"text/html": "\n".join([f"<video {tag}></video>", *below]), "text/plain": "\n".join(plain)}
 
 
 def relative_url(path: Path, directory: Path) -> str:

@@ -17,6 +17,7 @@ from ve_magics.jobs import Job, VideoRequest
 from ve_magics.magics import attachments
 from ve_magics.magics.arguments import named_model
 from ve_magics.magics.clip import Clip
+from ve_magics.magics.direction import Director, draft
 from ve_magics.magics.failure import explain
 from ve_magics.magics.late import LateOutput
 from ve_magics.magics.notebook import Notebook
@@ -47,11 +48,22 @@ def video(notebook: Notebook, line: str, cell: str) -> None:
         frame = attachments.image(options.image, directory=notebook.directory, namespace=notebook.namespace)
     request = video_request(options, cell, first_frame=frame)
     model = named_model(options, session.config.default("video").model)
+    if options.draft:
+        draft(notebook, request, film_target(session, model), line)
+        return
     if options.dry_run:
-        _show_plan(session, request, model, options.count)
+        _show_plan(session, request, model, options.count, plain=options.no_expand)
         return
     films = [
-        recorded_film(session, request, model, fresh=options.fresh, cell=notebook.cell, take=take)
+        recorded_film(
+            session,
+            request,
+            model,
+            fresh=options.fresh,
+            cell=notebook.cell,
+            take=take,
+            directed=not options.no_expand,
+        )
         for take in range(1, options.count + 1)
     ]
     order = Order(notebook, request, model, options)
@@ -59,6 +71,7 @@ def video(notebook: Notebook, line: str, cell: str) -> None:
         order.show([_recorded_clip(film, request, session.directory, options) for film in films if film])
         return
     order.target = film_target(session, model)
+    order.director = None if options.no_expand else Director(session, order.target)
     if options.background:
         begin(order)
     else:
@@ -85,6 +98,7 @@ class Order:
 
     Attributes:
         target: Who makes them.
+        director: Who writes the prompt; None where it goes as it is.
         progress: The cell's line.
     """
 
@@ -96,6 +110,7 @@ class Order:
         self.model = model
         self.options = options
         self.target: Target | None = None
+        self.director: Director | None = None
         self.progress = Progress(notebook.shell)
         self._session = notebook.session
         self._cell = notebook.cell
@@ -104,6 +119,11 @@ class Order:
     def price(self) -> float | None:
         """What one of them would cost in US dollars; None where that isn't known."""
         return None if self.target is None else self._session.filming.price(self.request, self.target)
+
+    @property
+    def note(self) -> str:
+        """Why the director wrote nothing; empty where one did, or none was to."""
+        return "" if self.director is None else self.director.note
 
     def news(self) -> AsyncGenerator[tuple[Job | None, ...], None]:
         """Yield the jobs, now and after each change."""
@@ -117,6 +137,7 @@ class Order:
             notebook=self._session.place,
             cell=self._cell,
             fresh=self.options.fresh,
+            direct=self.director,
         )
 
     def line(self, jobs: tuple[Job | None, ...], elapsed: float) -> str:
@@ -152,8 +173,16 @@ class Order:
         """Return what was made as clips, written into the recording where there is one."""
         if self._session.mode == "record":
             for take, job in enumerate(jobs, 1):
-                keep_film(self._session, self.request, self.model, job, take)
-        return [Clip.of_job(job, embed=self.options.embed) for job in jobs]
+                keep_film(
+                    self._session,
+                    self.request,
+                    self.model,
+                    job,
+                    take,
+                    directed=self.director is not None,
+                    note=self.note,
+                )
+        return [Clip.of_job(job, embed=self.options.embed, note=self.note) for job in jobs]
 
     def show(self, clips: list[Clip]) -> None:
         """Leave the players as the cell's one output."""
@@ -323,16 +352,17 @@ def estimate(price: float | None, count: int = 1) -> str:
     return "price unknown" if price is None else f"${price * count:.2f}"
 
 
-def _show_plan(session: Session, request: VideoRequest, model: str, count: int) -> None:
+def _show_plan(session: Session, request: VideoRequest, model: str, count: int, *, plain: bool) -> None:
     """Show what would be made, by whom, and what it would cost."""
     target = film_target(session, model)
     lines = [
         f"to        {target}",
         f"prompt    {request.prompt}",
+        f"director  {'left out' if plain else 'writes it out as a shot first; see it: --draft'}",
         f"length    {f'{request.seconds:g} s' if request.seconds else 'as the provider likes'}",
         f"size      {request.size or 'as the provider likes'}",
         f"estimate  {estimate(session.filming.price(request, target), count)}; nothing was sent",
     ]
     if count > 1:
-        lines.insert(4, f"videos    {count}")
+        lines.insert(5, f"videos    {count}")
     show_text("\n".join(lines))

@@ -55,6 +55,8 @@ def video_parser() -> Parser:
         help="any other setting: aspect=16:9, resolution=720p, negative_prompt=text",
     )
     add("--count", type=count, default=1, metavar="N", help="so many videos of the same prompt, side by side")
+    add("--no-expand", action="store_true", help="send the prompt as it stands; no director writes it out")
+    add("--draft", action="store_true", help="write the director's prompt into the next cell; make nothing")
     add(
         "--background",
         action="store_true",

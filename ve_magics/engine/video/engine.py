@@ -119,6 +119,7 @@ class VideoEngine:
         cell: str = "",
         parent: str = "",
         stem: str = "",
+        said: str = "",
     ) -> Job:
         """Write a job down and begin to drive it; returns before anything is sent.
 
@@ -129,6 +130,7 @@ class VideoEngine:
             notebook: Path of the notebook that asks.
             cell: Id of its cell.
             parent: Our id of the job that this one remixes.
+            said: The user's own prompt, where a director wrote the request's.
             stem: Name of its file without ending; one that holds the job's id where empty. A file of that name
                 that is not the same to the byte is never overwritten: the next free number is added.
 
@@ -152,6 +154,7 @@ class VideoEngine:
             cell=cell,
             parent=parent,
             stem=stem,
+            said=said,
         )
         self.store.add(job)
         self._start(job.id)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 
 _PLACE = re.compile(
-    r"\b(?:in|on|at|through|over|under|across|along|beside|near|inside|above|into)\b (?!slow)"
+    r"\b(?:in|on|at|through|over|under|across|along|beside|near|inside|above|into|down|past|around)\b (?!slow)"
 )
 _DOING = re.compile(
-    r"\b(\w{2,}ing|runs|walks|flies|sits|jumps|sleeps|dances|swims|falls|rises|plays|looks|eats|stands)\b"
+    r"\b(\w{2,}ing|runs|walks|flies|sits|jumps|sleeps|dances|swims|falls|rises|plays|looks|eats|stands"
+    r"|\w{3,}s(?= (?:in|on|at|through|over|under|across|along|beside|near|down|up|into|past|by|away|around)\b))\b"
 )
 _REQUEST = re.compile(
     r"^\s*(?:(?:please )?(?:write|make|create|generate|expand|turn|describe|film|give me|plan)\b[^:：\n]{0,60}?"

@@ -1,0 +1,79 @@
+"""`%%video` with its director."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ve_magics.magics.direction import NOBODY
+
+SMALL = "--seconds 1 --size 128x128"
+BOAT = "A paper boat drifts down a rainy street."
+
+
+def test_a_sentence_is_written_out_and_shown(bench: Any) -> None:
+    """The film is made from the director's prompt, which is shown; the user's words are in it and stay the prompt."""
+    ran = bench.run(f"%%video {SMALL} -o clip\n{BOAT}")
+    clip = bench.shell.user_ns["clip"]
+    assert clip.prompt == BOAT
+    assert clip.directed.startswith(f"{BOAT}\n")
+    assert "Camera: " in clip.directed
+    assert clip.job.request.prompt == clip.directed
+    assert "the director's prompt:" in ran.printed
+    assert "<details><summary>the director's prompt</summary>" in clip.bundle(bench.folder)["text/html"]
+
+
+def test_no_expand_films_the_words_alone(bench: Any) -> None:
+    """With `--no-expand` nobody is asked, and the words go out byte for byte."""
+    bench.run(f"%%video {SMALL} --no-expand -o clip\n{BOAT}")
+    clip = bench.shell.user_ns["clip"]
+    assert (clip.job.request.prompt, clip.job.said, clip.directed) == (BOAT, "", "")
+    assert bench.asked == 1
+
+
+def test_the_directed_and_the_plain_film_are_two(bench: Any) -> None:
+    """Each is found again by what the user typed, and neither stands in for the other."""
+    for flags in ("", "--no-expand", "", "--no-expand"):
+        assert bench.run(f"%%video {SMALL} {flags} -o clip\n{BOAT}").error is None
+    assert bench.simulator.counters.videos_created == 2
+    assert bench.shell.user_ns["clip"].directed == ""
+
+
+def test_the_draft_is_the_next_cell(bench: Any) -> None:
+    """`--draft` gives the prompt back to be edited, and films nothing; running the draft asks no director again."""
+    ran = bench.run(f"%%video {SMALL} --draft\n{BOAT}")
+    assert ran.error is None
+    assert bench.simulator.counters.videos_created == 0
+    first, *rest = ran.text.splitlines()
+    assert first == f"%%video {SMALL} --no-expand"
+    assert rest[0] == BOAT
+    assert bench.run(f"{ran.text}\n").error is None
+    assert bench.simulator.counters.videos_created == 1
+
+
+def test_a_directed_film_replays(bench: Any) -> None:
+    """The recording holds the director's prompt: a replay shows the same and asks nobody."""
+    bench.run("%ve record lesson")
+    bench.run(f"%%video {SMALL} -o clip\n{BOAT}")
+    live = bench.shell.user_ns["clip"].bundle(bench.folder)
+    bench.run("%ve replay")
+    before = bench.asked
+    assert bench.run(f"%%video {SMALL} -o again\n{BOAT}").error is None
+    assert bench.shell.user_ns["again"].bundle(bench.folder) == live
+    assert bench.shell.user_ns["again"].directed
+    assert bench.asked == before
+
+
+def test_without_a_chat_model_it_is_said(open_bench: Callable[..., Any], tmp_path: Path) -> None:
+    """The simulator directs only its own films: a real one goes out as the user wrote it, and the cell says so."""
+    config = tmp_path / "config.toml"
+    config.write_text(
+        '[defaults]\nchat = "sim/tutor"\n[providers.studio]\nbase_url = "https://sim.invalid/v1"\n'
+        'dialect = "chat_completions"\nvideo = "openai_videos"\nkey = "env:STUDIO_KEY"\n'
+    )
+    bench = open_bench(VE_CONFIG=str(config), STUDIO_KEY="sk-studio")
+    ran = bench.run(f"%%video studio/film {SMALL} -o clip\n{BOAT}")
+    assert ran.error is None, ran.lines
+    assert NOBODY in ran.printed
+    assert bench.shell.user_ns["clip"].job.request.prompt == BOAT

@@ -1,0 +1,62 @@
+"""`%%video` and its director: who writes the prompt, and what the reader is told of it."""
+
+from __future__ import annotations
+
+from ve_magics.engine.director import Directed, direct
+from ve_magics.engine.session import Session
+from ve_magics.jobs import VideoRequest
+from ve_magics.magics.notebook import Notebook
+from ve_magics.magics.plain import show_text
+from ve_magics.routing import Target
+
+NOBODY = "no chat model is set up, so the prompt goes as it is (name one: %ve use MODEL)"
+
+
+class Director:
+    """Writes the prompts of one cell's videos, all alike.
+
+    Args:
+        session: Asks the chat model; the answer is cached, recorded, booked and held to the budgets like any other.
+        target: Who films.
+
+    Attributes:
+        note: Why the prompt goes as it is; empty where it doesn't.
+    """
+
+    def __init__(self, session: Session, target: Target) -> None:
+        self._session = session
+        self._target = target
+        self.note = ""
+
+    async def __call__(self, request: VideoRequest) -> Directed:
+        """Return the request with the director's prompt.
+
+        Raises:
+            BudgetError: The question could pass a limit; nothing was sent.
+        """
+        chat = self._session.config.default("chat").model
+        config = self._session.config
+        if _simulated(self._session, chat) and not config.provider(self._target.provider).simulated:
+            directed = Directed(request, note=NOBODY)
+        else:
+            directed = await direct(request, self._target.model, ask=self._session.complete, chat=chat)
+        self.note = directed.note
+        return directed
+
+
+def draft(notebook: Notebook, request: VideoRequest, target: Target, line: str) -> None:
+    """Have the director write the prompt into the next cell, where it can be edited; nothing is filmed.
+
+    Raises:
+        VeError: The chat model can't be asked.
+    """
+    writer = Director(notebook.session, target)
+    directed = notebook.portal.call(writer(request))
+    words = [word for word in line.split() if word not in ("--draft", "--no-expand")]
+    cell = "\n".join([" ".join(["%%video", *words, "--no-expand"]), directed.request.prompt])
+    notebook.shell.set_next_input(cell, replace=False)
+    show_text(f"({directed.note})\n{cell}" if directed.note else cell)
+
+
+def _simulated(session: Session, model: str) -> bool:
+    return all(session.config.provider(one.provider).simulated for one in session.config.route(model).targets)
