@@ -10,9 +10,9 @@ import pytest
 from tests.engine.scripted import CANARY, Asked, NoNetwork, Play, Provider, Send, World, begin, body
 from ve_magics.dialects.contract import WireRequest
 from ve_magics.dialects.videos.contract import Link
-from ve_magics.engine.fetching import MOST_REDIRECTS, Fetcher, check_public, resolve
+from ve_magics.engine.fetching import MOST_REDIRECTS, PATIENT, Fetcher, check_public, resolve
 from ve_magics.engine.gateway import Gateway
-from ve_magics.engine.transport import Mounted
+from ve_magics.engine.transport import Deadlines, Mounted, Reply, WireCall
 from ve_magics.errors import PermissionDeniedError, StatusError, VeError
 
 pytestmark = pytest.mark.anyio
@@ -150,3 +150,51 @@ async def test_names_are_looked_up() -> None:
     with pytest.raises(VeError):
         await check_public("https://127.0.0.1/x")
     await check_public("https://no-such-host.invalid/x")
+
+
+class Recorded:
+    """A transport that keeps each call before a mounted app answers it."""
+
+    def __init__(self, transport: Mounted) -> None:
+        self.calls: list[WireCall] = []
+        self._transport = transport
+
+    async def send(self, call: WireCall, deadlines: Deadlines = PATIENT) -> Reply:
+        """Keep the call and pass it on."""
+        self.calls.append(call)
+        return await self._transport.send(call, deadlines)
+
+    async def aclose(self) -> None:
+        """Close the app's side."""
+        await self._transport.aclose()
+
+
+async def test_a_name_that_changes_its_answer_leads_nowhere_else(tmp_path: Path) -> None:
+    """A name is asked once a hop, and what it said then is what is connected to, whatever it says afterwards."""
+    said = iter(["93.184.216.34", "127.0.0.1", "127.0.0.1"])
+
+    async def fickle(host: str, port: int) -> list[str]:
+        return [next(said)]
+
+    world = World(tmp_path, Provider(sends()))
+    cdn = Provider(sends(), redirects("https://cdn.test/2"))
+    recorded = Recorded(Mounted({"cdn.test": cdn}, NoNetwork))
+    gateway = Gateway(world.config, world.router, recorded, clock=world.clock, sleep=world.clock.sleep)
+    fetcher = Fetcher(gateway, resolve=fickle)
+    provider = world.config.provider("a")
+    assert [piece async for piece in fetcher.fetch(Link("https://cdn.test/1"), provider)] == [b"mp4"]
+    assert [call.addresses for call in recorded.calls] == [("93.184.216.34",)]
+    with pytest.raises(PermissionDeniedError):
+        assert [piece async for piece in fetcher.fetch(Link("https://cdn.test/1"), provider)]
+    assert len(recorded.calls) == 1
+
+
+async def test_a_name_that_is_not_known_is_not_asked_again(tmp_path: Path) -> None:
+    """Where the check finds no address the call carries none, so that only a proxy can bring it anywhere."""
+    world = World(tmp_path, Provider(sends()))
+    recorded = Recorded(Mounted({"dark.test": Provider(sends()), "a.test": Provider(sends())}, NoNetwork))
+    gateway = Gateway(world.config, world.router, recorded, clock=world.clock, sleep=world.clock.sleep)
+    fetcher = Fetcher(gateway, resolve=looked_up)
+    for source in (Link("https://dark.test/1"), Link("https://a.test/v1/x")):
+        assert [piece async for piece in fetcher.fetch(source, world.config.provider("a"))] == [b"mp4"]
+    assert [call.addresses for call in recorded.calls] == [(), None]

@@ -10,6 +10,7 @@ import asyncio
 import ipaddress
 import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import replace
 from urllib.parse import urljoin, urlsplit
 
 from ve_magics.dialects.contract import WireRequest
@@ -39,8 +40,11 @@ async def resolve(host: str, port: int) -> list[str]:
     return [str(entry[4][0]) for entry in found]
 
 
-async def check_public(url: str, *, resolve: Resolve = resolve) -> None:
-    """Look whether an address leads out into the public network.
+async def check_public(url: str, *, resolve: Resolve = resolve) -> tuple[str, ...]:
+    """Return where in the public network an address leads: what is connected to, for a name can change its mind.
+
+    Returns:
+        IP addresses; none where the name isn't known here, and only a proxy may know it.
 
     Raises:
         PermissionDeniedError: It doesn't, or it is no `https` address.
@@ -52,6 +56,7 @@ async def check_public(url: str, *, resolve: Resolve = resolve) -> None:
     for address in addresses:
         if not ipaddress.ip_address(address.partition("%")[0]).is_global:
             raise _refused(f"{parts.hostname}, which is inside this machine or its private network")
+    return tuple(dict.fromkeys(addresses))
 
 
 def _refused(what: str) -> PermissionDeniedError:
@@ -104,7 +109,8 @@ class Fetcher:
             call = WireCall("GET", source.url, auth_headers(provider, key.reveal()) if keyed else ())
         for _ in range(MOST_REDIRECTS + 1):
             if not self._own(call.url, provider):
-                await check_public(call.url, resolve=self._resolve)
+                addresses = await check_public(call.url, resolve=self._resolve)
+                call = replace(call, addresses=addresses)
             reply = await self._gateway.transport.send(call, self._deadlines)
             try:
                 if reply.status in (301, 302, 303, 307, 308):

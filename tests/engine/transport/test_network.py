@@ -394,3 +394,51 @@ async def test_this_machine_is_never_reached_through_a_proxy(
     for kind in KINDS:
         reply = await open_network(kind, proxies=proxies).send(WireCall("GET", f"http://127.0.0.1:{port}/"))
         assert await reply.read(10) == b"local"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_call_goes_to_the_address_that_it_names(
+    open_network: Any,
+    raw_server: Any,
+    kind: str,
+    server_tls: ssl.SSLContext,
+    trusting: ssl.SSLContext,
+    start: Start,
+) -> None:
+    """The name is not looked up: it stands in Host, in TLS and on the certificate; a dead address is passed over."""
+    named: list[str | None] = []
+    server_tls.sni_callback = lambda _, name, __: named.append(name)
+    port = await raw_server.start(server_tls)
+    raw_server.play(start(), ("body", b"hi"), END, path="/x")
+    transport = open_network(kind, tls=trusting)
+    url = f"https://provider.invalid:{port}/x"
+    for addresses in (("127.0.0.1",), ("127.0.0.2", "127.0.0.1")):
+        reply = await transport.send(WireCall("GET", url, addresses=addresses))
+        assert await reply.read(10) == b"hi"
+    assert set(named) == {"provider.invalid"}
+    assert {asked.header("host") for asked in raw_server.asked} == {f"provider.invalid:{port}"}
+    for dead in ((), ("127.0.0.2",), ("127.0.0.2", "127.0.0.3")):
+        fresh = open_network(kind, tls=trusting)
+        with pytest.raises(ConnectFailedError):
+            await fresh.send(WireCall("GET", url, addresses=dead))
+    stranger = url.replace("provider.invalid", "stranger.invalid")
+    with pytest.raises(ConnectFailedError, match="can't be trusted"):
+        await transport.send(WireCall("GET", stranger, addresses=("127.0.0.1",)))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_known_address_changes_nothing_for_other_calls(
+    open_network: Any, raw_server: Any, kind: str, start: Start
+) -> None:
+    """Connections to named addresses and to looked-up ones are apart, and a proxy goes by the name."""
+    port = await raw_server.start()
+    raw_server.play(start(), ("body", b"hi"), END, path="/x")
+    transport = open_network(kind)
+    for addresses in (None, ("127.0.0.1",), None, ("127.0.0.1",)):
+        reply = await transport.send(WireCall("GET", f"http://localhost:{port}/x", addresses=addresses))
+        assert await reply.read(10) == b"hi"
+    assert raw_server.connections == 2
+    raw_server.play(start(), ("body", b"by proxy"), END, path="http://far.invalid/x")
+    proxied = open_network(kind, proxies={"http": f"http://127.0.0.1:{port}"})
+    reply = await proxied.send(WireCall("GET", "http://far.invalid/x", addresses=("192.0.2.1",)))
+    assert await reply.read(10) == b"by proxy"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
@@ -10,6 +11,7 @@ from io import BytesIO
 from typing import Any
 
 import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_reqrep import ClientRequest
 from yarl import URL
 
@@ -24,6 +26,32 @@ _LARGE = 256 * 1024
 _LONGEST_HEADER = 100 * 1024
 
 _connected: ContextVar[Callable[[], None]] = ContextVar("_connected")
+_addresses: ContextVar[tuple[str, ...]] = ContextVar("_addresses")
+
+
+class _Checked(AbstractResolver):
+    """Knows only the addresses that the call names."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        del family  # the addresses have their own
+        if not _addresses.get():
+            raise socket.gaierror(socket.EAI_NONAME, "no address is known")
+        return [
+            ResolveResult(
+                hostname=host,
+                host=address,
+                port=port,
+                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
+                proto=0,
+                flags=socket.AI_NUMERICHOST,
+            )
+            for address in _addresses.get()
+        ]
+
+    async def close(self) -> None:
+        """Hold nothing."""
 
 
 class _Connector(aiohttp.TCPConnector):
@@ -78,6 +106,7 @@ class AiohttpBackend:
         self._proxies = proxies or Proxies()
         self._ways: dict[Origin, Proxy | None] = {}
         self._session: aiohttp.ClientSession | None = None
+        self._checked: aiohttp.ClientSession | None = None
 
     async def open(self, call: WireCall, connected: Callable[[], None]) -> AiohttpReply:
         """Send a request as it stands and return its answer once the headers are here."""
@@ -97,7 +126,11 @@ class AiohttpBackend:
                     options["proxy_headers"] = dict([field])
                 else:
                     headers = (*headers, field)
-        session = self._session or self._open_session()
+        if call.addresses is not None and proxy is None:
+            session = self._checked or self._open_checked()
+            _addresses.set(call.addresses)
+        else:
+            session = self._session or self._open_session()
         _connected.set(connected)
         response = await session.request(
             call.method,
@@ -123,22 +156,23 @@ class AiohttpBackend:
 
     async def aclose(self) -> None:
         """Close every connection."""
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        sessions = (self._session, self._checked)
+        self._session = self._checked = None
+        for session in sessions:
+            if session is not None:
+                await session.close()
 
     def _open_session(self) -> aiohttp.ClientSession:
-        self._session = aiohttp.ClientSession(
-            connector=_Connector(limit=0, keepalive_timeout=self._keepalive),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            trust_env=False,
-            timeout=_NO_TIMEOUTS,
-            skip_auto_headers=_OWN_HEADERS,
-            max_line_size=_LONGEST_HEADER,
-            max_field_size=_LONGEST_HEADER,
-        )
+        self._session = _session(_Connector(limit=0, keepalive_timeout=self._keepalive))
         return self._session
+
+    def _open_checked(self) -> aiohttp.ClientSession:
+        """Open the session for calls that name addresses: it shares neither connections nor names with the other."""
+        connector = _Connector(
+            limit=0, keepalive_timeout=self._keepalive, resolver=_Checked(), use_dns_cache=False
+        )
+        self._checked = _session(connector)
+        return self._checked
 
     def _trust(self) -> ssl.SSLContext:
         if self._tls is None:
@@ -153,6 +187,19 @@ class AiohttpBackend:
                 hint="Set HTTPS_PROXY and HTTP_PROXY to an http:// proxy, or choose the httpx transport.",
             )
         return proxy
+
+
+def _session(connector: _Connector) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        trust_env=False,
+        timeout=_NO_TIMEOUTS,
+        skip_auto_headers=_OWN_HEADERS,
+        max_line_size=_LONGEST_HEADER,
+        max_field_size=_LONGEST_HEADER,
+    )
 
 
 @lru_cache(maxsize=1024)

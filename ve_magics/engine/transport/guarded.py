@@ -199,4 +199,4 @@ def _checked(call: WireCall) -> WireCall:
         headers.append(("User-Agent", "ve_magics"))
     if "accept-encoding" not in names:
         headers.append(("Accept-Encoding", "identity"))
-    return WireCall(call.method, call.url, tuple(headers), call.body)
+    return WireCall(call.method, call.url, tuple(headers), call.body, call.addresses)

@@ -7,6 +7,7 @@ A pool of httpx does work in proportion to its connections at every request. So 
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -112,7 +113,7 @@ class HttpxBackend:
         self._tls = tls
         self._plain = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # stands in where no TLS is spoken
         self._proxies = proxies or Proxies()
-        self._lanes: dict[Origin, Lane] = {}
+        self._lanes: dict[tuple[Origin, str], Lane] = {}
         self._connections: set[httpx.AsyncHTTPTransport] = set()
         self._broom: asyncio.TimerHandle | None = None
         self._sweeping: asyncio.Task[None] | None = None
@@ -120,8 +121,20 @@ class HttpxBackend:
     async def open(self, call: WireCall, connected: Callable[[], None]) -> HttpxReply:
         """Send a request as it stands and return its answer once the headers are here."""
         origin = _origin(call.url)
-        lane = self._lanes.get(origin) or self._lane(origin)
+        lane = self._lanes.get((origin, "")) or self._lane(origin)
+        if call.addresses is None or lane.is_proxied:
+            return await self._send(call, lane, connected)
+        if not call.addresses:
+            raise socket.gaierror(socket.EAI_NONAME, "no address is known")
+        *others, last = call.addresses
+        for address in others:
+            with suppress(httpx.ConnectError):
+                return await self._send(call, self._lane(origin, address), connected, address)
+        return await self._send(call, self._lane(origin, last), connected, last)
 
+    async def _send(
+        self, call: WireCall, lane: Lane, connected: Callable[[], None], address: str = ""
+    ) -> HttpxReply:
         stream: Any = None
 
         async def trace(event: str, info: Mapping[str, Any]) -> None:
@@ -132,13 +145,13 @@ class HttpxBackend:
             elif event == "connection.connect_tcp.complete":
                 stream = info["return_value"]
 
-        request = httpx.Request(
-            call.method,
-            _url(call.url),
-            headers=list(call.headers),
-            content=call.body,
-            extensions={"timeout": _NO_TIMEOUTS, "trace": trace},
-        )
+        url, headers = _url(call.url), list(call.headers)
+        extensions: dict[str, Any] = {"timeout": _NO_TIMEOUTS, "trace": trace}
+        if address:
+            headers.insert(0, ("Host", url.netloc.decode("ascii")))
+            extensions["sni_hostname"] = lane.origin.host
+            url = url.copy_with(host=address)
+        request = httpx.Request(call.method, url, headers=headers, content=call.body, extensions=extensions)
         connection = lane.take()
         self._connections.add(connection)
         try:
@@ -191,7 +204,11 @@ class HttpxBackend:
         for connection in connections:
             await connection.aclose()
 
-    def _lane(self, origin: Origin) -> Lane:
+    def _lane(self, origin: Origin, address: str = "") -> Lane:
+        """Return the way to an origin, through one address of it where that is given."""
+        known = self._lanes.get((origin, address))
+        if known is not None:
+            return known
         found = self._proxies.of(origin)
         if origin.scheme == "https" and self._tls is None:
             self._tls = client_tls()
@@ -206,7 +223,7 @@ class HttpxBackend:
                 found.url, headers=headers, ssl_context=self._tls if found.url[:6] == "https:" else None
             )
         tls = self._tls if origin.scheme == "https" else None
-        lane = self._lanes[origin] = Lane(origin, tls or self._plain, proxy)
+        lane = self._lanes[origin, address] = Lane(origin, tls or self._plain, proxy)
         return lane
 
     def _sweep(self) -> None:

@@ -27,12 +27,16 @@ class WireCall:
         url: Absolute address, `http` or `https`, percent-encoded, without user information.
         headers: Header fields. Host, length and connection fields are the transport's own business.
         body: The whole body; empty for none.
+        addresses: IP addresses to connect to, in order; None looks the host's name up. Names of strangers are looked
+            up and checked once, by who sends the call: asked again they could answer otherwise. A proxy, where one
+            makes the connection, goes by the name; without one a call that knows no address fails.
     """
 
     method: str
     url: str
     headers: Headers = field(default=(), repr=False)
     body: bytes = field(default=b"", repr=False)
+    addresses: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
