@@ -22,7 +22,7 @@ def film(prompt: str, *, seconds: float, width: int, height: int, seed: int = 0,
     """Make a film.
 
     Args:
-        prompt: Text to show; any language, any length.
+        prompt: Text in any language, of any length; its first line is shown.
         seconds: Duration, rounded to whole pictures; above 0, at most 600.
         width: Width in pixels, even, 128 to 4096.
         height: Height in pixels, the same.
@@ -55,7 +55,7 @@ def poster(prompt: str, *, width: int, height: int, seed: int = 0) -> bytes:
     """Make a still picture of the scene that `film` shows.
 
     Args:
-        prompt: Text to show.
+        prompt: Text; its first line is shown.
         width: Width in pixels, even, 128 to 4096.
         height: Height in pixels, the same.
         seed: Another number gives another scene.
@@ -74,7 +74,7 @@ def thumbnail(prompt: str, *, width: int, height: int, seed: int = 0) -> bytes:
     """Make a still picture of the scene that `film` shows, small enough to travel inside of a notebook.
 
     Args:
-        prompt: Text to show.
+        prompt: Text; its first line is shown.
         width: The film's width in pixels.
         height: The film's height.
         seed: Another number gives another scene.

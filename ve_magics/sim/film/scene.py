@@ -55,7 +55,7 @@ class Scene:
     """A film that isn't encoded yet.
 
     Args:
-        prompt: Text to show.
+        prompt: Text; its first line is shown.
         width: Width in pixels, even.
         height: Height in pixels, even.
         count: How many pictures the film has, at least one.
@@ -77,7 +77,7 @@ class Scene:
         self._chance = Chance(prompt, seed)
         self._palette = self._chance.choice(PALETTES)
         self._base = Canvas(width, height)
-        self._lay_out(caption.clean(prompt))
+        self._lay_out(caption.clean(prompt.strip().partition("\n")[0]))
         self._scrolls = self._raise_hills()
         self._travellers = self._send_travellers()
         self._mark = self._print(MARK)
