@@ -55,6 +55,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         headers: Fixed headers that every request carries.
         query: Fixed query parameters that every request carries.
         video: Wire format of video; empty where it makes none.
+        video_models: Wire formats of models whose names begin so, where it is another one than `video`.
         local: True for a model server on the user's own machine: no key, offered when it is running.
         simulated: True for the simulator.
         allowed_hosts: Other hosts of the same provider that may be sent its key (regional and upload hosts).
@@ -69,6 +70,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     headers: tuple[tuple[str, str], ...] = ()
     query: tuple[tuple[str, str], ...] = ()
     video: str = ""
+    video_models: tuple[tuple[str, str], ...] = ()
     local: bool = False
     simulated: bool = False
     allowed_hosts: tuple[str, ...] = ()
@@ -78,6 +80,11 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def host(self) -> str:
         """Host of the base URL, in lower case."""
         return (urlsplit(self.base_url).hostname or "").lower()
+
+    def video_dialect(self, model: str) -> str:
+        """Return the wire format in which this provider is asked to film with a model."""
+        name = model.rpartition("/")[2]
+        return next((wire for start, wire in self.video_models if name.startswith(start)), self.video)
 
     @property
     def keyless(self) -> bool:
@@ -120,6 +127,8 @@ _ROWS = (
         dialect="generate_content",
         auth="x-goog-api-key",
         key_names=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+        video="gemini_interactions_videos",
+        video_models=(("veo-", "veo"),),
     ),
     Provider(
         name="vertex",
@@ -127,6 +136,7 @@ _ROWS = (
         dialect="generate_content",
         auth="x-goog-api-key",
         key_names=("VERTEX_API_KEY",),
+        video="veo",
     ),
     Provider(
         name="azure",
@@ -196,6 +206,18 @@ _ROWS = (
         key_names=("XAI_API_KEY",),
     ),
     Provider(name="together", base_url="https://api.together.xyz/v1", key_names=("TOGETHER_API_KEY",)),
+    Provider(
+        name="runway",
+        base_url="https://api.dev.runwayml.com/v1",
+        key_names=("RUNWAYML_API_SECRET",),
+        video="runway",
+    ),
+    Provider(
+        name="luma",
+        base_url="https://agents.lumalabs.ai/v1",
+        key_names=("LUMA_AGENTS_API_KEY",),
+        video="luma",
+    ),
     Provider(name="ollama", base_url="http://127.0.0.1:11434/v1", auth="none", local=True),
     Provider(name="lmstudio", base_url="http://127.0.0.1:1234/v1", auth="none", local=True),
     Provider(name="vllm", base_url="http://127.0.0.1:8000/v1", auth="none", local=True),

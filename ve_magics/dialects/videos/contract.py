@@ -5,7 +5,7 @@ A dialect object is stateless and shared. Where a provider has no such call, the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal, Protocol
 from urllib.parse import urlsplit
 
@@ -29,6 +29,22 @@ class Link(msgspec.Struct, frozen=True):
 
     url: str
     keyed: bool = False
+
+
+class Packed(msgspec.Struct, frozen=True):
+    """A file that comes inside an answer, as base64 in JSON.
+
+    Attributes:
+        request: The call whose answer holds it.
+        unpack: Returns the file of that answer; raises `DecodeError` where it holds none.
+    """
+
+    request: WireRequest
+    unpack: Callable[[bytes], bytes]
+
+
+Source = WireRequest | Link | Packed
+"""Where a file may be had: a call that answers with it, an address, or a call whose answer holds it."""
 
 
 class VideoPage(msgspec.Struct, frozen=True):
@@ -91,7 +107,7 @@ class VideoDialect(Protocol):
             DecodeError: The bytes don't speak the dialect.
         """
 
-    def encode_fetch(self, job: Job, provider: Provider, variant: Variant) -> tuple[WireRequest | Link, ...]:
+    def encode_fetch(self, job: Job, provider: Provider, variant: Variant) -> tuple[Source, ...]:
         """Return where a finished job's file may be had, best first; nothing where it can't."""
 
     def encode_cancel(self, job: Job) -> WireRequest | None:

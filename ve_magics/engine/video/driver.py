@@ -7,8 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from ve_magics.dialects.contract import WireRequest
-from ve_magics.dialects.videos.contract import Link, Variant
+from ve_magics.dialects.videos.contract import Source, Variant
 from ve_magics.engine.video.landing import UnfitFileError, file_stem, land_poster, land_video, landed
 from ve_magics.engine.video.lost import listed, own_of
 from ve_magics.engine.video.means import Means
@@ -116,7 +115,7 @@ class Driver:
 
     def _honours_keys(self, job: Job) -> bool:
         try:
-            return self._means.speaks(job.provider).honours_keys
+            return self._means.speaks(job.provider, job.model).honours_keys
         except VeError:
             return False
 
@@ -129,7 +128,10 @@ class Driver:
         self.sending.add(job.id)
         self.quiet.clear()
         try:
-            provider, dialect = self._means.provider(job.provider), self._means.speaks(job.provider)
+            provider, dialect = (
+                self._means.provider(job.provider),
+                self._means.speaks(job.provider, job.model),
+            )
             wire = dialect.encode_create(job.request, provider, job.key)
             reply = dialect.decode_create(*await self._means.call(wire, provider))
         except VeError as error:
@@ -154,7 +156,10 @@ class Driver:
 
     async def _poll(self, job: Job) -> None:
         try:
-            provider, dialect = self._means.provider(job.provider), self._means.speaks(job.provider)
+            provider, dialect = (
+                self._means.provider(job.provider),
+                self._means.speaks(job.provider, job.model),
+            )
             reply = dialect.decode_poll(*await self._means.call(dialect.encode_poll(job), provider))
         except VeError as error:
             failure = error
@@ -189,7 +194,7 @@ class Driver:
             for source in self._sources(job, "video"):
                 try:
                     there = await land_video(
-                        self._means.fetch(source, self._means.provider(job.provider)),
+                        self._means.pieces(source, self._means.provider(job.provider)),
                         folder,
                         stem,
                         self._means.offload,
@@ -247,7 +252,7 @@ class Driver:
         for source in self._sources(job, "thumbnail"):
             with suppress(VeError, OSError):
                 path = await land_poster(
-                    self._means.fetch(source, self._means.provider(job.provider)),
+                    self._means.pieces(source, self._means.provider(job.provider)),
                     folder,
                     stem,
                     own=job.id[-8:],
@@ -256,9 +261,9 @@ class Driver:
                     return str(path)
         return ""
 
-    def _sources(self, job: Job, variant: Variant) -> tuple[WireRequest | Link, ...]:
+    def _sources(self, job: Job, variant: Variant) -> tuple[Source, ...]:
         try:
-            return self._means.speaks(job.provider).encode_fetch(
+            return self._means.speaks(job.provider, job.model).encode_fetch(
                 job, self._means.provider(job.provider), variant
             )
         except VeError:

@@ -140,7 +140,7 @@ class VideoEngine:
             UnsupportedError: The provider makes no videos, or not this one.
             StoreError: The job can't be written down; nothing was sent.
         """
-        self._means.speaks(provider).check(request)
+        self._means.speaks(provider, request.model).check(request)
         now = self._means.clock()
         job = Job(
             id=f"video_{self._new_id()}",
@@ -252,7 +252,10 @@ class VideoEngine:
         if job.state == "submitting":
             raise JobError(f"Job {job.id} is just being sent.", hint="Try again in a moment.")
         if job.state == "running":
-            provider, dialect = self._means.provider(job.provider), self._means.speaks(job.provider)
+            provider, dialect = (
+                self._means.provider(job.provider),
+                self._means.speaks(job.provider, job.model),
+            )
             wire = dialect.encode_cancel(job)
             if wire is not None:
                 dialect.decode_done(*await self._means.call(wire, provider))
@@ -275,7 +278,7 @@ class VideoEngine:
         job = self._means.job(job_id)
         if not job.finished:
             raise JobError(f"Job {job.id} has not ended.", hint="Cancel it first.")
-        dialect = self._means.speaks(job.provider)
+        dialect = self._means.speaks(job.provider, job.model)
         wire = dialect.encode_delete(job) if job.provider_job_id else None
         if wire is not None:
             with suppress(NotFoundError):
@@ -313,7 +316,10 @@ class VideoEngine:
             for other in self.store.find(limit=100_000):
                 if (other.provider, other.provider_job_id) == (job.provider, provider_job_id):
                     raise JobError(f"{provider_job_id} is the video of job {other.id}.")
-            provider, dialect = self._means.provider(job.provider), self._means.speaks(job.provider)
+            provider, dialect = (
+                self._means.provider(job.provider),
+                self._means.speaks(job.provider, job.model),
+            )
             wire = dialect.encode_poll(applied(job, found, self._means.clock()))
             dialect.decode_poll(*await self._means.call(wire, provider))
         job = self._driver.record(

@@ -20,7 +20,7 @@ async def listed(means: Means, job: Job) -> tuple[JobReply, ...] | None:
     Raises:
         VeError: It has one, and it can't be read now.
     """
-    provider, dialect = means.provider(job.provider), means.speaks(job.provider)
+    provider, dialect = means.provider(job.provider), means.speaks(job.provider, job.model)
     found: list[JobReply] = []
     after = ""
     for _ in range(MOST_PAGES):

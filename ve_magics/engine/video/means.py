@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ve_magics.dialects.contract import WireRequest
-from ve_magics.dialects.videos.contract import Link, VideoDialect
-from ve_magics.engine.video.landing import Pieces
+from ve_magics.dialects.videos.contract import Link, Packed, Source, VideoDialect
+from ve_magics.engine.video.landing import MAX_VIDEO, Pieces, TooLargeError
 from ve_magics.errors import JobError, UnsupportedError
 from ve_magics.jobs import Job, Timing
 from ve_magics.providers import Provider
 from ve_magics.store.jobs import JobStore
+
+MAX_PACKED = MAX_VIDEO // 4
+"""Bytes of the largest answer with a video inside; it is held in memory."""
 
 Answer = tuple[int, Mapping[str, str], bytes]
 Call = Callable[[WireRequest, Provider], Awaitable[Answer]]
@@ -55,14 +59,29 @@ class Means:
             raise JobError(f"There is no job {job_id}.")
         return job
 
-    def speaks(self, provider: str) -> VideoDialect:
-        """Return the video dialect of a provider.
+    def speaks(self, provider: str, model: str) -> VideoDialect:
+        """Return the video dialect in which a provider is asked for a model.
 
         Raises:
             ConfigError: There is no such provider.
             UnsupportedError: It makes no videos.
         """
         try:
-            return self.dialect(self.provider(provider).video)
+            return self.dialect(self.provider(provider).video_dialect(model))
         except KeyError:
             raise UnsupportedError("video", provider, message=f"{provider} makes no videos here.") from None
+
+    def pieces(self, source: Source, provider: Provider) -> Pieces:
+        """Return a file's bytes; raises as `FetchFile` does, and `DecodeError` where an answer holds no file."""
+        return (
+            self._unpacked(source, provider) if isinstance(source, Packed) else self.fetch(source, provider)
+        )
+
+    async def _unpacked(self, source: Packed, provider: Provider) -> Pieces:
+        answer = bytearray()
+        async with aclosing(self.fetch(source.request, provider)) as pieces:
+            async for piece in pieces:
+                answer += piece
+                if len(answer) > MAX_PACKED:
+                    raise TooLargeError(MAX_PACKED)
+        yield await self.offload(lambda: source.unpack(bytes(answer)))
