@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 
 from ve_magics.dialects.data_urls import encode_data_url
+from ve_magics.dialects.generate_content.media import media_type
 from ve_magics.errors import UnsupportedError
 from ve_magics.messages import Image
+from ve_magics.providers import Provider
 
 
 def encode_picture(picture: Image, field: str, dialect: str, *, bare: bool = False) -> str:
@@ -28,3 +30,29 @@ def encode_picture(picture: Image, field: str, dialect: str, *, bare: bool = Fal
     if bare:
         return base64.b64encode(picture.data).decode()
     return encode_data_url(picture.media_type, picture.data)
+
+
+def picture_address(picture: Image, provider: Provider, field: str, dialect: str) -> str:
+    """Return a picture as one address: that of its file at the provider, a data address, or its own.
+
+    Raises:
+        UnsupportedError: The provider loads no pictures from the web, or there is no picture.
+    """
+    if picture.file_id:
+        return picture.file_id
+    if picture.data:
+        return encode_data_url(media_type(picture), picture.data)
+    if picture.url and provider.quirks.image_urls:
+        return picture.url
+    raise UnsupportedError(field, dialect, hint="Give the picture itself.")
+
+
+def picture_bytes(picture: Image, field: str, dialect: str) -> tuple[str, str]:
+    """Return a picture's bytes in base64, and its media type.
+
+    Raises:
+        UnsupportedError: It is given as an address.
+    """
+    if not picture.data:
+        raise UnsupportedError(field, dialect, hint="Give the picture itself.")
+    return base64.b64encode(picture.data).decode(), media_type(picture)
