@@ -8,6 +8,8 @@ from ve_magics.dialects.videos.contract import VideoDialect
 
 VIDEO_DIALECTS: dict[str, str] = {
     "openai_videos": "ve_magics.dialects.videos.openai_videos",
+    "veo": "ve_magics.dialects.videos.veo",
+    "gemini_interactions_videos": "ve_magics.dialects.videos.gemini_interactions",
 }
 """Name of each dialect, and the module whose `dialect` it is."""
 
