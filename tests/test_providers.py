@@ -65,3 +65,20 @@ def test_who_needs_no_key() -> None:
     """The user's own servers and the simulator."""
     assert {row.name for row in ROWS if row.keyless} >= {"ollama", "vllm", "sim"}
     assert not PROVIDERS["openai"].keyless
+
+
+def test_a_row_says_where_its_video_interface_lies() -> None:
+    """At the same host by another path, at its root, or where chat lies; a base URL of one's own moves both."""
+    row = Provider(name="p", base_url="https://h.test:8443/compatible-mode/v1", video_path="/api/v1")
+    assert row.filming.base_url == "https://h.test:8443/api/v1"
+    assert row.filming.filming == row.filming
+    assert msgspec.structs.replace(row, video_path="/").filming.base_url == "https://h.test:8443"
+    plain = Provider(name="p", base_url="https://h.test/v1")
+    assert plain.filming is plain
+
+
+def test_a_pair_never_travels_as_it_is() -> None:
+    """Whoever is to sign with it does so elsewhere; here it is no header."""
+    row = Provider(name="p", base_url="https://h.test/v1", auth="jwt")
+    assert auth_headers(row, "access:secret") == ()
+    assert auth_headers(row, "plain") == (("authorization", "Bearer plain"),)

@@ -11,7 +11,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-AuthScheme = Literal["bearer", "x-api-key", "x-goog-api-key", "api-key", "none"]
+AuthScheme = Literal["bearer", "x-api-key", "x-goog-api-key", "api-key", "jwt", "none"]
+"""How a key travels. `jwt` signs a token for each call where the key is a pair `ACCESS:SECRET`, and is `bearer` for any
+other key."""
 
 
 class Quirks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -28,6 +30,7 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         strict_tools: True where the `strict` field of tools is known.
         cache_key: True where `prompt_cache_key` is known.
         cache_marks: True where Anthropic's `cache_control` marks are known.
+        cached_contents: True where Gemini's `cachedContents` can be made at the base URL.
         sampling: False where temperature, top_p and top_k must not be sent at all.
     """
 
@@ -40,6 +43,7 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     strict_tools: bool = True
     cache_key: bool = False
     cache_marks: bool = False
+    cached_contents: bool = False
     sampling: bool = True
 
 
@@ -55,6 +59,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         headers: Fixed headers that every request carries.
         query: Fixed query parameters that every request carries.
         video: Wire format of video; empty where it makes none.
+        video_path: Path of the video interface at the same host, `/` for its root; empty where it is `base_url`'s.
         video_models: Wire formats of models whose names begin so, where it is another one than `video`.
         local: True for a model server on the user's own machine: no key, offered when it is running.
         simulated: True for the simulator.
@@ -70,6 +75,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     headers: tuple[tuple[str, str], ...] = ()
     query: tuple[tuple[str, str], ...] = ()
     video: str = ""
+    video_path: str = ""
     video_models: tuple[tuple[str, str], ...] = ()
     local: bool = False
     simulated: bool = False
@@ -87,16 +93,29 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return next((wire for start, wire in self.video_models if name.startswith(start)), self.video)
 
     @property
+    def filming(self) -> Provider:
+        """The row as calls about videos need it: `base_url` is where the video interface lies."""
+        if not self.video_path:
+            return self
+        parts = urlsplit(self.base_url)
+        return msgspec.structs.replace(
+            self, base_url=f"{parts.scheme}://{parts.netloc}{self.video_path.rstrip('/')}", video_path=""
+        )
+
+    @property
     def keyless(self) -> bool:
         """True where no key is needed."""
         return self.auth == "none" or self.local or self.simulated
 
 
 def auth_headers(provider: Provider, key: str) -> tuple[tuple[str, str], ...]:
-    """Return the headers that carry the key, as this provider wants them; none where there is no key."""
-    if not key or provider.auth == "none":
+    """Return the headers that carry the key, as this provider wants them; none where there is no key.
+
+    A pair that a token is to be signed with never travels itself.
+    """
+    if not key or provider.auth == "none" or (provider.auth == "jwt" and ":" in key):
         return ()
-    if provider.auth == "bearer":
+    if provider.auth in ("bearer", "jwt"):
         return (("authorization", f"Bearer {key}"),)
     return ((provider.auth, key),)
 
@@ -127,6 +146,7 @@ _ROWS = (
         dialect="generate_content",
         auth="x-goog-api-key",
         key_names=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+        quirks=Quirks(cached_contents=True),
         video="gemini_interactions_videos",
         video_models=(("veo-", "veo"),),
     ),
@@ -167,6 +187,8 @@ _ROWS = (
         name="dashscope",
         base_url="https://dashscope.aliyuncs.com/compatible-mode/v1",
         key_names=("DASHSCOPE_API_KEY",),
+        video="dashscope_videos",
+        video_path="/api/v1",
         quirks=Quirks(strict_tools=False),
     ),
     Provider(
@@ -185,6 +207,7 @@ _ROWS = (
         name="volcengine",
         base_url="https://ark.cn-beijing.volces.com/api/v3",
         key_names=("ARK_API_KEY", "VOLCENGINE_API_KEY"),
+        video="ark_videos",
         quirks=Quirks(strict_tools=False),
     ),
     Provider(
@@ -217,6 +240,20 @@ _ROWS = (
         base_url="https://agents.lumalabs.ai/v1",
         key_names=("LUMA_AGENTS_API_KEY",),
         video="luma",
+    ),
+    Provider(
+        name="kling",
+        base_url="https://api.klingai.com",
+        auth="jwt",
+        key_names=("KLING_API_KEY", "KLING_ACCESS_KEY:KLING_SECRET_KEY"),
+        video="kling",
+    ),
+    Provider(
+        name="minimax",
+        base_url="https://api.minimax.io/v1",
+        key_names=("MINIMAX_API_KEY",),
+        video="minimax",
+        video_path="/",
     ),
     Provider(name="ollama", base_url="http://127.0.0.1:11434/v1", auth="none", local=True),
     Provider(name="lmstudio", base_url="http://127.0.0.1:1234/v1", auth="none", local=True),

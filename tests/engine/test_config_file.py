@@ -6,7 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from ve_magics.engine.config_file import LARGEST, ConfigFile, config_path, home, provider_of, read_file
+from ve_magics.engine.config_file import (
+    LARGEST,
+    ConfigFile,
+    ProviderRow,
+    config_path,
+    home,
+    provider_of,
+    read_file,
+)
 from ve_magics.errors import ConfigError
 
 
@@ -132,3 +140,15 @@ def test_where_files_lie(tmp_path: Path) -> None:
     assert config_path({}).parts[-2:] == ("ve_magics", "config.toml")
     assert home().is_absolute()
     assert config_path().is_absolute()
+
+
+def test_another_video_interface_forgets_the_path_of_the_old_one() -> None:
+    """A row that names its own video format is asked where it says; a base URL alone keeps the provider's path."""
+    region = "https://dashscope-intl.aliyuncs.com/compatible-mode/v1"
+    moved = provider_of("dashscope", ProviderRow(base_url=region))
+    assert moved.filming.base_url == "https://dashscope-intl.aliyuncs.com/api/v1"
+    other = provider_of("dashscope", ProviderRow(base_url="https://gateway.test/v1", video="openai_videos"))
+    assert other.filming.base_url == "https://gateway.test/v1"
+    assert provider_of("google", ProviderRow(video="openai_videos")).video_dialect("veo-3") == "openai_videos"
+    own = provider_of("dashscope", ProviderRow(video="kling", video_path="/kling"))
+    assert own.filming.base_url == "https://dashscope.aliyuncs.com/kling"

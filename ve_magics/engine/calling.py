@@ -11,9 +11,10 @@ from ve_magics.dialects.contract import Dialect, WireRequest
 from ve_magics.dialects.registry import DIALECTS, get_dialect
 from ve_magics.engine.config import Config
 from ve_magics.engine.keys import Secret
+from ve_magics.engine.signing import key_headers
 from ve_magics.engine.transport.wire import Deadlines, Reply, Transport, WireCall
 from ve_magics.errors import ConfigError, NotFoundError, StatusError
-from ve_magics.providers import Provider, auth_headers
+from ve_magics.providers import Provider
 from ve_magics.routing import Target
 
 ERROR_LIMIT = 256 * 1024
@@ -77,7 +78,7 @@ def wire_call(wire: WireRequest, provider: Provider, key: Secret) -> WireCall:
     query = (*provider.query, *wire.query)
     url = provider.base_url + wire.path + (f"?{urlencode(query)}" if query else "")
     headers = (*provider.headers, *wire.headers)
-    return WireCall(wire.method, url, (*headers, *auth_headers(provider, key.reveal())), wire.body)
+    return WireCall(wire.method, url, (*headers, *key_headers(provider, key)), wire.body)
 
 
 async def refused(reply: Reply, dialect: Dialect) -> StatusError:

@@ -52,6 +52,7 @@ class ProviderRow(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     headers: dict[str, str] | None = None
     query: dict[str, str] | None = None
     video: str | None = None
+    video_path: str | None = None
     local: bool | None = None
     allowed_hosts: tuple[str, ...] | None = None
     concurrency: Count | None = None
@@ -196,7 +197,9 @@ def provider_of(name: str, row: ProviderRow) -> Provider:
         raise ConfigError(f"[providers.{name}] is not a known provider and names no base_url.", hint=hint)
     data: dict[str, Any] = msgspec.to_builtins(known) if known else {"name": name}
     changes = msgspec.to_builtins(row)
-    for field in ("base_url", "dialect", "auth", "video", "local", "allowed_hosts"):
+    if row.video is not None:  # another interface: what is known of the old one says nothing of it
+        data |= {"video_path": "", "video_models": []}
+    for field in ("base_url", "dialect", "auth", "video", "video_path", "local", "allowed_hosts"):
         if changes[field] is not None:
             data[field] = changes[field]
     if row.headers is not None:

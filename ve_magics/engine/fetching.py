@@ -17,10 +17,11 @@ from ve_magics.dialects.contract import WireRequest
 from ve_magics.dialects.failures import failure
 from ve_magics.dialects.videos.contract import Link
 from ve_magics.engine.gateway import ERROR_LIMIT, Gateway, wire_call
+from ve_magics.engine.signing import key_headers
 from ve_magics.engine.transport import Deadlines, Reply, WireCall
 from ve_magics.engine.video.landing import MAX_VIDEO, TooLargeError
 from ve_magics.errors import PermissionDeniedError, StatusError
-from ve_magics.providers import Provider, auth_headers
+from ve_magics.providers import Provider
 
 MOST_REDIRECTS = 5
 
@@ -106,7 +107,7 @@ class Fetcher:
             call = wire_call(source, provider, key)
         else:
             keyed = source.keyed and self._own(source.url, provider)
-            call = WireCall("GET", source.url, auth_headers(provider, key.reveal()) if keyed else ())
+            call = WireCall("GET", source.url, key_headers(provider, key) if keyed else ())
         for _ in range(MOST_REDIRECTS + 1):
             if not self._own(call.url, provider):
                 addresses = await check_public(call.url, resolve=self._resolve)

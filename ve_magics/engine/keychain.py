@@ -30,7 +30,8 @@ class KeyChain:
         Args:
             provider: Its name.
             specs: Where the user said that they are: `env:VARIABLE` or `keyring`.
-            variables: Well-known variables, of which the first that is set counts where the user said nothing.
+            variables: Well-known variables, of which the first that is set counts where the user said nothing. Two
+                with a colon between them hold the halves of a pair.
         """
         if specs:
             named = (
@@ -47,8 +48,9 @@ class KeyChain:
         known = self._seen.get(variable)
         if known is not None and known.reveal() == self._environ.get(variable):
             return known
+        halves = [self._environ.get(name, "").strip() for name in variable.split(":")]
         try:
-            known = Secret(self._environ.get(variable, "").strip(), variable)
+            known = Secret(":".join(halves) if all(halves) else "", variable)
         except ConfigError as error:
             return MissingKeyError(error.message, hint=error.hint)
         if not known:

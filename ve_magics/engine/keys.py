@@ -58,7 +58,7 @@ class Secret:
 
 
 class Redactor:
-    """Takes known secrets, and whatever looks like a key, out of texts and JSON values.
+    """Takes known secrets, and whatever looks like a key, out of texts and JSON values; of a pair each half too.
 
     Args:
         secrets: The keys that are known.
@@ -67,7 +67,14 @@ class Redactor:
     __slots__ = ("_secrets",)
 
     def __init__(self, secrets: Iterable[Secret] = ()) -> None:
-        self._secrets = tuple(secret for secret in secrets if len(secret.reveal()) >= SHORTEST)
+        whole = tuple(secrets)
+        halves = (
+            Secret(half, one.source)
+            for one in whole
+            if ":" in one.reveal()
+            for half in one.reveal().split(":")
+        )
+        self._secrets = tuple(one for one in (*whole, *halves) if len(one.reveal()) >= SHORTEST)
 
     def text(self, text: str) -> str:
         """Return the text with every key replaced by `[key]`."""

@@ -94,7 +94,7 @@ class VideoEngine:
             store,
             call,
             fetch,
-            provider,
+            lambda name: provider(name).filming,
             dialect,
             account,
             self.owner,
