@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-AuthScheme = Literal["bearer", "x-api-key", "x-goog-api-key", "api-key", "jwt", "none"]
-"""How a key travels. `jwt` signs a token for each call where the key is a pair `ACCESS:SECRET`, and is `bearer` for any
+AuthScheme = Literal["bearer", "x-api-key", "x-goog-api-key", "api-key", "key", "jwt", "none"]
+"""How a key travels. `key` is the scheme `Key` of the header `authorization`. `jwt` signs a token for each call where the key is a pair `ACCESS:SECRET`, and is `bearer` for any
 other key."""
 
 
@@ -117,6 +117,8 @@ def auth_headers(provider: Provider, key: str) -> tuple[tuple[str, str], ...]:
         return ()
     if provider.auth in ("bearer", "jwt"):
         return (("authorization", f"Bearer {key}"),)
+    if provider.auth == "key":
+        return (("authorization", f"Key {key}"),)
     return ((provider.auth, key),)
 
 
@@ -175,6 +177,7 @@ _ROWS = (
         name="openrouter",
         base_url="https://openrouter.ai/api/v1",
         key_names=("OPENROUTER_API_KEY",),
+        video="openrouter_videos",
         quirks=Quirks(reasoning_field="reasoning_details", cache_marks=True),
     ),
     Provider(
@@ -214,6 +217,7 @@ _ROWS = (
         name="siliconflow",
         base_url="https://api.siliconflow.cn/v1",
         key_names=("SILICONFLOW_API_KEY",),
+        video="siliconflow_videos",
         quirks=Quirks(strict_tools=False),
     ),
     Provider(
@@ -227,6 +231,7 @@ _ROWS = (
         name="xai",
         base_url="https://api.x.ai/v1",
         key_names=("XAI_API_KEY",),
+        video="xai_videos",
     ),
     Provider(name="together", base_url="https://api.together.xyz/v1", key_names=("TOGETHER_API_KEY",)),
     Provider(
@@ -254,6 +259,13 @@ _ROWS = (
         key_names=("MINIMAX_API_KEY",),
         video="minimax",
         video_path="/",
+    ),
+    Provider(name="fal", base_url="https://queue.fal.run", auth="key", key_names=("FAL_KEY",), video="fal"),
+    Provider(
+        name="replicate",
+        base_url="https://api.replicate.com/v1",
+        key_names=("REPLICATE_API_TOKEN",),
+        video="replicate",
     ),
     Provider(name="ollama", base_url="http://127.0.0.1:11434/v1", auth="none", local=True),
     Provider(name="lmstudio", base_url="http://127.0.0.1:1234/v1", auth="none", local=True),

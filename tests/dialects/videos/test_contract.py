@@ -17,7 +17,8 @@ DIALECTS = [get_video_dialect(name) for name in VIDEO_DIALECTS]
 @pytest.mark.parametrize("dialect", DIALECTS, ids=list(VIDEO_DIALECTS))
 def test_a_dialect_goes_by_its_name(dialect: VideoDialect) -> None:
     """The name in the registry is the dialect's own."""
-    assert VIDEO_DIALECTS[dialect.name] == type(dialect).__module__.rpartition(".")[0]
+    module = type(dialect).__module__
+    assert VIDEO_DIALECTS[dialect.name] in (module, module.rpartition(".")[0])
 
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=list(VIDEO_DIALECTS))

@@ -10,6 +10,13 @@ VIDEO_DIALECTS: dict[str, str] = {
     "openai_videos": "ve_magics.dialects.videos.openai_videos",
     "veo": "ve_magics.dialects.videos.veo",
     "gemini_interactions_videos": "ve_magics.dialects.videos.gemini_interactions",
+    "runway": "ve_magics.dialects.videos.runway",
+    "luma": "ve_magics.dialects.videos.luma",
+    "openrouter_videos": "ve_magics.dialects.videos.openrouter_videos",
+    "xai_videos": "ve_magics.dialects.videos.xai_videos",
+    "siliconflow_videos": "ve_magics.dialects.videos.siliconflow_videos",
+    "fal": "ve_magics.dialects.videos.fal",
+    "replicate": "ve_magics.dialects.videos.replicate",
 }
 """Name of each dialect, and the module whose `dialect` it is."""
 
