@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         VeError,
     )
     from ve_magics.messages import ChatRequest, ChatResponse, Message, Tool, Usage
+    from ve_magics.tools import tool
 
 __version__ = "0.1.0"
 
@@ -83,10 +84,11 @@ __all__ = [
     "VectorEngineClient",
     "__version__",
     "load_ipython_extension",
+    "tool",
     "unload_ipython_extension",
 ]
 
-_HOMES = {"VectorEngineClient": "ve_magics.client"} | dict.fromkeys(
+_HOMES = {"VectorEngineClient": "ve_magics.client", "tool": "ve_magics.tools"} | dict.fromkeys(
     ("ChatRequest", "ChatResponse", "Message", "Tool", "Usage"), "ve_magics.messages"
 )
 

@@ -68,13 +68,7 @@ class Books:
         """
         if not self.purse.limited:
             return self.purse.reserved(None, "")
-        route = self._config.route(request.model)
-        targets = route.targets if fallback else route.targets[:1]
-        most, of = most_of_chat(
-            request,
-            [(target, self._config.price(target)) for target in targets],
-            hedged=fallback and route.hedge_percentile is not None,
-        )
+        most, of = self.most(request, fallback=fallback)
         hint = (
             ""
             if request.max_tokens
@@ -82,6 +76,16 @@ class Books:
             " configuration."
         )
         return self.purse.reserved(most, of, hint=hint)
+
+    def most(self, request: ChatRequest, *, fallback: bool) -> tuple[float | None, str]:
+        """Return what a request could cost at most in US dollars, and whom that is said of."""
+        route = self._config.route(request.model)
+        targets = route.targets if fallback else route.targets[:1]
+        return most_of_chat(
+            request,
+            [(target, self._config.price(target)) for target in targets],
+            hedged=fallback and route.hedge_percentile is not None,
+        )
 
     def reserved_for(self, model: str, most: Usage) -> AbstractContextManager[None]:
         """Keep free what a request that uses so much at most could cost.
