@@ -13,14 +13,15 @@ from ve_magics.dialects.extras import with_extra
 from ve_magics.dialects.generate_content import faults, models
 from ve_magics.dialects.generate_content.media import media_type
 from ve_magics.dialects.videos import google_files
-from ve_magics.dialects.videos.contract import Source, Variant, VideoPage
-from ve_magics.dialects.videos.limits import Limits, check_limits, check_prompt
+from ve_magics.dialects.videos.contract import Source, Variant
+from ve_magics.dialects.videos.limits import Limits
 from ve_magics.dialects.videos.pictures import picture_bytes
+from ve_magics.dialects.videos.polled import PolledVideos, get
 from ve_magics.dialects.videos.reading import epoch, job_failure, objects, text
 from ve_magics.dialects.videos.shapes import shaped
 from ve_magics.dialects.videos.statuses import remote_state
 from ve_magics.dialects.videos.veo.answers import decode_answer
-from ve_magics.errors import DecodeError, UnsupportedError
+from ve_magics.errors import DecodeError
 from ve_magics.jobs import Job, JobFailure, JobReply, VideoRequest
 from ve_magics.messages import Image
 from ve_magics.providers import Provider
@@ -35,7 +36,6 @@ LIMITS: dict[str, Limits] = {
 }
 """By model; other models are their provider's business."""
 
-_UNSAYABLE = ("last_frame", "seed", "audio")
 _SILENT = {
     "budget_exceeded": "The budget of the interaction was used up.",
     "incomplete": "The interaction ended before the video was done.",
@@ -44,30 +44,30 @@ _SILENT = {
 """What is said of a failure that names no reason."""
 
 
-class GeminiInteractionsVideos:
+class GeminiInteractionsVideos(PolledVideos):
     """The client's side of films through the Interactions API."""
 
     name = NAME
-    honours_keys = False
+    no_words = {  # noqa: RUF012 - a constant of the class, as the base declares it
+        "last_frame": "Give the first frame, and say in the prompt how it ends.",
+        "seed": "Leave the seed out.",
+        "audio": "Say in the prompt what is to be heard.",
+        "negative_prompt": "Say in the prompt what is to be there.",
+        "count": "Ask once for each video.",
+    }
+    limits = LIMITS
 
     def check(self, request: VideoRequest) -> None:
         """Look at a request before money is spent on it; raises as the contract says."""
-        check_prompt(request)
-        for field in _UNSAYABLE:
-            if getattr(request, field) is not None:
-                raise UnsupportedError(field, self.name)
-        if request.negative_prompt:
-            raise UnsupportedError("negative_prompt", self.name, hint="Say it in the prompt.")
-        if request.count not in (None, 1):
-            raise UnsupportedError("count", self.name, hint="Ask once for each video.")
+        super().check(msgspec.structs.replace(shaped(request), model=models.bare(request.model)))
         for field, picture in _pictures(request):
-            _content(picture, field)
-        check_limits(shaped(request), LIMITS.get(models.bare(request.model)), self.name)
+            _content(picture, field, loads=True)
 
     def encode_create(self, request: VideoRequest, provider: Provider, key: str) -> WireRequest:  # noqa: ARG002 - the contract's arguments
         """Return the call that has a video made, or changed; raises as the contract says."""
         self.check(request)
-        pictures = [_content(picture, field) for field, picture in _pictures(request)]
+        loads = provider.quirks.image_urls
+        pictures = [_content(picture, field, loads=loads) for field, picture in _pictures(request)]
         body: dict[str, Any] = {"model": models.bare(request.model)} if request.model else {}
         said = {"type": "text", "text": request.prompt}
         body["input"] = [*pictures, said] if pictures else request.prompt
@@ -78,17 +78,22 @@ class GeminiInteractionsVideos:
         body["generation_config"] = {"video_config": {"task": _task(request)}}
         return WireRequest("/interactions", msgspec.json.encode(with_extra(body, request.extra)))
 
-    def decode_create(self, status: int, headers: Mapping[str, str], body: bytes) -> JobReply:
-        """Read the answer to a create call; raises as the contract says."""
-        return _decode_interaction(decode_answer(status, headers, body))
+    def decode_object(self, status: int, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
+        """Return the JSON object of a good answer; raises as the contract says."""
+        return decode_answer(status, headers, body)
+
+    def decode_reply(self, value: Mapping[str, Any]) -> JobReply:
+        """Return what an interaction says; raises `StatusError` where there is an error and no interaction."""
+        fault = None if value.get("id") else faults.decode_fault(value)
+        if fault is not None:
+            raise fault
+        if not value.get("id") and not value.get("status"):
+            raise DecodeError("The provider's answer is no interaction.")
+        return _decode_interaction(value)
 
     def encode_poll(self, job: Job) -> WireRequest:
         """Return the call that asks how far a job is."""
-        return WireRequest(_path(job), method="GET", headers=())
-
-    def decode_poll(self, status: int, headers: Mapping[str, str], body: bytes) -> JobReply:
-        """Read the answer to a poll; raises as the contract says."""
-        return _decode_interaction(decode_answer(status, headers, body))
+        return get(_path(job))
 
     def encode_fetch(self, job: Job, provider: Provider, variant: Variant) -> tuple[Source, ...]:
         """Return where the file may be had: at the addresses that were named, or inside the answer to a poll."""
@@ -104,20 +109,6 @@ class GeminiInteractionsVideos:
         """Return the call that has a job deleted."""
         return WireRequest(_path(job), method="DELETE", headers=())
 
-    def decode_done(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
-        """Read the answer to a cancel or delete call; raises as the contract says."""
-        if status >= 300:
-            raise faults.decode_error(status, headers, body)
-
-    def encode_list(self, after: str = "") -> WireRequest | None:  # noqa: ARG002 - the contract's argument
-        """Return None: there is no list."""
-        return None
-
-    def decode_list(self, status: int, headers: Mapping[str, str], body: bytes) -> VideoPage:
-        """Read a list that there is none of; raises as the contract says."""
-        decode_answer(status, headers, body)
-        return VideoPage(())
-
 
 dialect = GeminiInteractionsVideos()
 """The client's side."""
@@ -132,10 +123,17 @@ def _pictures(request: VideoRequest) -> list[tuple[str, Image]]:
     return [*first, *(("references", picture) for picture in request.references)]
 
 
-def _content(picture: Image, field: str) -> dict[str, Any]:
-    if picture.file_id:
+def _content(picture: Image, field: str, *, loads: bool) -> dict[str, Any]:
+    """Return a picture as the API has it: a file that it knows or loads by itself, or bytes."""
+    address = (
+        picture.url
+        if picture.url.startswith("gs://") or (loads and picture.url.startswith("https://"))
+        else ""
+    )
+    uri = "" if picture.data else picture.file_id or address
+    if uri:
         kind = media_type(picture)
-        return {"type": "image", "uri": picture.file_id} | ({"mime_type": kind} if kind else {})
+        return {"type": "image", "uri": uri} | ({"mime_type": kind} if kind else {})
     data, kind = picture_bytes(picture, field, NAME)
     return {"type": "image", "data": data, "mime_type": kind}
 
@@ -162,10 +160,6 @@ def _format(request: VideoRequest) -> dict[str, Any]:
 
 def _decode_interaction(value: Mapping[str, Any]) -> JobReply:
     word = text(value.get("status"))
-    if not text(value.get("id")):
-        raise faults.decode_fault(value) or DecodeError(
-            "The provider's answer holds no id of an interaction."
-        )
     state = remote_state(word) if word else "queued"
     films = _films(value)
     urls = tuple(url for url in (text(film.get("uri")) for film in films) if url)

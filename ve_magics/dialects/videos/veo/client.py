@@ -11,11 +11,11 @@ import msgspec
 
 from ve_magics.dialects.contract import WireRequest
 from ve_magics.dialects.generate_content import faults, models
+from ve_magics.dialects.generate_content.media import media_type
 from ve_magics.dialects.videos import google_files
-from ve_magics.dialects.videos.contract import Source, Variant, VideoPage
-from ve_magics.dialects.videos.limits import check_limits, check_prompt
+from ve_magics.dialects.videos.contract import Source, Variant
 from ve_magics.dialects.videos.pictures import picture_bytes
-from ve_magics.dialects.videos.reading import text
+from ve_magics.dialects.videos.polled import PolledVideos, whole_seconds
 from ve_magics.dialects.videos.shapes import shaped
 from ve_magics.dialects.videos.veo.answers import decode_answer, decode_operation, find_film
 from ve_magics.dialects.videos.veo.table import LIMITS, NAME
@@ -30,26 +30,24 @@ _OF_INSTANCE = ("video", "mask")
 _MODEL = re.compile(r"(?:^|/)models/([^/]+)/operations/")
 
 
-class Veo:
+class Veo(PolledVideos):
     """The client's side of Veo's long-running operations."""
 
     name = NAME
-    honours_keys = False
+    no_words = {  # noqa: RUF012 - a constant of the class, as the base declares it
+        "count": "Ask once for each video.",
+        "remix_of": "Give the film itself in the provider's own words, with the field `video`.",
+    }
+    limits = LIMITS
 
     def check(self, request: VideoRequest) -> None:
         """Look at a request before money is spent on it; raises as the contract says."""
-        check_prompt(request)
         if not request.model:
             raise UnsupportedError("model", self.name, message="Veo is asked under the name of a model.")
-        if request.remix_of:
-            raise UnsupportedError("remix_of", self.name)
-        if request.count not in (None, 1):
-            raise UnsupportedError("count", self.name, hint="Ask once for each video.")
-        if request.seconds is not None and request.seconds != int(request.seconds):
-            raise UnsupportedError("seconds", self.name, hint="A length is a whole number of seconds.")
+        super().check(msgspec.structs.replace(shaped(request), model=models.bare(request.model)))
+        whole_seconds(request, self.name)
         for field, picture in _pictures(request):
-            picture_bytes(picture, field, self.name)
-        check_limits(shaped(request), LIMITS.get(models.bare(request.model)), self.name)
+            _picture(picture, field)
 
     def encode_create(self, request: VideoRequest, provider: Provider, key: str) -> WireRequest:  # noqa: ARG002 - the contract's arguments
         """Return the call that has a video made; raises as the contract says."""
@@ -67,13 +65,17 @@ class Veo:
         body = {"instances": [{**instance, **outer}], "parameters": _parameters(shaped(request))}
         return WireRequest(models.path(request.model, "predictLongRunning"), msgspec.json.encode(body))
 
-    def decode_create(self, status: int, headers: Mapping[str, str], body: bytes) -> JobReply:
-        """Read the answer to a create call; raises as the contract says."""
-        value = decode_answer(status, headers, body)
-        if not text(value.get("name")):
-            raise faults.decode_fault(value) or DecodeError(
-                "The provider's answer holds no name of an operation."
-            )
+    def decode_object(self, status: int, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
+        """Return the JSON object of a good answer; raises as the contract says."""
+        return decode_answer(status, headers, body)
+
+    def decode_reply(self, value: Mapping[str, Any]) -> JobReply:
+        """Return what an operation says; raises `StatusError` where there is an error and no operation."""
+        fault = None if value.get("name") else faults.decode_fault(value)
+        if fault is not None:
+            raise fault
+        if not value.get("name") and "done" not in value:
+            raise DecodeError("The provider's answer is no operation.")
         return decode_operation(value)
 
     def encode_poll(self, job: Job) -> WireRequest:
@@ -85,36 +87,11 @@ class Veo:
         path = models.path(found[1] if found else job.model, "fetchPredictOperation")
         return WireRequest(path, msgspec.json.encode({"operationName": name}))
 
-    def decode_poll(self, status: int, headers: Mapping[str, str], body: bytes) -> JobReply:
-        """Read the answer to a poll; raises as the contract says."""
-        return decode_operation(decode_answer(status, headers, body))
-
     def encode_fetch(self, job: Job, provider: Provider, variant: Variant) -> tuple[Source, ...]:
         """Return where the file may be had: at the addresses that were named, or inside the answer to a poll."""
         if variant != "video":
             return ()
         return google_files.sources(job, provider, self.encode_poll(job), find_film)
-
-    def encode_cancel(self, job: Job) -> WireRequest | None:  # noqa: ARG002 - the contract's argument
-        """Return None: there is no such call."""
-        return None
-
-    def encode_delete(self, job: Job) -> WireRequest | None:  # noqa: ARG002 - the contract's argument
-        """Return None: there is no such call."""
-        return None
-
-    def decode_done(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
-        """Read the answer to a call that has none; raises as the contract says."""
-        decode_answer(status, headers, body)
-
-    def encode_list(self, after: str = "") -> WireRequest | None:  # noqa: ARG002 - the contract's argument
-        """Return None: there is no list."""
-        return None
-
-    def decode_list(self, status: int, headers: Mapping[str, str], body: bytes) -> VideoPage:
-        """Read a list that there is none of; raises as the contract says."""
-        decode_answer(status, headers, body)
-        return VideoPage(())
 
 
 def _pictures(request: VideoRequest) -> list[tuple[str, Image]]:
@@ -124,16 +101,19 @@ def _pictures(request: VideoRequest) -> list[tuple[str, Image]]:
     return [*given, *(("references", picture) for picture in request.references)]
 
 
-def _picture(picture: Image) -> dict[str, Any]:
-    data, media_type = picture_bytes(picture, "first_frame", NAME)
-    return {"bytesBase64Encoded": data, "mimeType": media_type}
+def _picture(picture: Image, field: str = "first_frame") -> dict[str, Any]:
+    """Return a picture as bytes with their type, or as a file in a bucket."""
+    if picture.url.startswith("gs://") and not picture.data:
+        return {"gcsUri": picture.url, "mimeType": media_type(picture)}
+    data, kind = picture_bytes(picture, field, NAME)
+    return {"bytesBase64Encoded": data, "mimeType": kind}
 
 
 def _parameters(request: VideoRequest) -> dict[str, Any]:
     known: dict[str, Any] = {
         "aspectRatio": request.aspect or None,
         "resolution": request.resolution or None,
-        "durationSeconds": int(request.seconds) if request.seconds is not None else None,
+        "durationSeconds": whole_seconds(request, NAME),
         "sampleCount": 1,
         "negativePrompt": request.negative_prompt or None,
         "seed": request.seed,
