@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 AuthScheme = Literal["bearer", "x-api-key", "x-goog-api-key", "api-key", "key", "jwt", "none"]
-"""How a key travels. `key` is the scheme `Key` of the header `authorization`. `jwt` signs a token for each call where the key is a pair `ACCESS:SECRET`, and is `bearer` for any
-other key."""
+"""How a key travels. `key` is the scheme `Key` of the header `authorization`. `jwt` signs a token for each call where
+the key is a pair `ACCESS:SECRET`, and is `bearer` for any other key."""
 
 
 class Quirks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -150,6 +150,7 @@ _ROWS = (
         key_names=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
         quirks=Quirks(cached_contents=True),
         video="gemini_interactions_videos",
+        video_path="/v1",
         video_models=(("veo-", "veo"),),
     ),
     Provider(
