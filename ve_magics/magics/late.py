@@ -31,10 +31,13 @@ class LateOutput:
 
     def begin(self, text: str, facts: Mapping[str, Any]) -> None:
         """Leave the output, with a line of text; called in the cell."""
+        self.open({"text/markdown": neutralise(text), "text/plain": text}, facts)
+
+    def open(self, data: Mapping[str, str], facts: Mapping[str, Any]) -> None:
+        """Leave the output; called in the cell."""
         from IPython.display import publish_display_data
 
-        data = {"text/markdown": neutralise(text), "text/plain": text}
-        publish_display_data(data, {"ve_magics": dict(facts)}, transient=self._transient)
+        publish_display_data(dict(data), {"ve_magics": dict(facts)}, transient=self._transient)
 
     def say(self, text: str, facts: Mapping[str, Any]) -> None:
         """Change it to another line of text; called from any thread."""
