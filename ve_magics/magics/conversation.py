@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -89,8 +90,9 @@ class Talk:
         if response.finish not in ("stop", "length") or not response.text:
             return
         turn = Turn(asked=asked, answered=response.message, system=system, model=model, begins=self._new)
-        self._talks.book.keep(self.name, self._talks.book.get(self.name).asked(self._asker, turn))
-        self._talks.count(self.name, self._asker)
+        with self._talks.keeping:
+            self._talks.book.keep(self.name, self._talks.book.get(self.name).asked(self._asker, turn))
+            self._talks.count(self.name, self._asker)
 
 
 class Talks:
@@ -102,10 +104,12 @@ class Talks:
 
     Attributes:
         using: The conversation of cells that name none; empty where each stands alone.
+        keeping: Held while a turn is put into its conversation: cells and panels may answer at the same time.
     """
 
     def __init__(self, shell: Any, session: Callable[[], Session]) -> None:
         self.using = ""
+        self.keeping = threading.Lock()
         self._shell = shell
         self._session = session
         self._book = Conversations(None, lambda: session().config.redactor)
