@@ -32,7 +32,14 @@ DEFAULT_CHAT: Mapping[str, str] = {
 }
 """The chat model that a provider is asked for where the user has named none."""
 
-DEFAULT_VIDEO: Mapping[str, str] = {"vectorengine": "sora-2", "sim": "film"}
+DEFAULT_VIDEO: Mapping[str, str] = {
+    "google": "gemini-omni-1.1-flash",
+    "vertex": "veo-3.1-fast-generate-001",
+    "vectorengine": "sora-2",
+    "runway": "gen4.5",
+    "luma": "ray-3.2",
+    "sim": "film",
+}
 """The video model that a provider is asked for where the user has named none."""
 
 DEFAULT_EMBED: Mapping[str, str] = {
@@ -115,7 +122,16 @@ KNOWN_MODELS: Mapping[str, tuple[str, ...]] = {
         "gemini-3.1-pro-preview",
         "gemini-embedding-001",
         "gemini-embedding-2",
+        "gemini-omni-1.1-flash",
+        "gemini-omni-1.2-flash",
     ),
+    "vertex": (
+        "veo-3.1-generate-001",
+        "veo-3.1-fast-generate-001",
+        "veo-3.1-lite-generate-001",
+    ),
+    "runway": ("gen4.5", "gen4_turbo", "veo3.1", "veo3.1_fast"),
+    "luma": ("ray-3.2",),
     "deepseek": ("deepseek-chat", "deepseek-reasoner"),
     "sim": ("tutor", "thinker", "film", "embed", "image", "rerank"),
 }
@@ -127,7 +143,11 @@ FAMILIES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("o4", ("openai", "azure", "vectorengine")),
     ("text-embedding-", ("openai", "azure", "vectorengine")),
     ("sora-", ("vectorengine",)),
+    ("veo-", ("vertex",)),
+    ("gen4", ("runway",)),
+    ("ray-", ("luma",)),
     ("claude-", ("anthropic", "vectorengine")),
+    ("gemini-omni-", ("google",)),
     ("gemini-", ("google", "vertex", "vectorengine")),
     ("deepseek-", ("deepseek", "vectorengine")),
     ("qwen", ("dashscope", "vectorengine")),
@@ -235,6 +255,7 @@ PRICES: Mapping[str, Price] = {
     "google/gemini-3.1-pro-preview": Price(
         input=2, output=12, cached=0.2, long_input=200_000, long_factor_input=2, long_factor_output=1.5
     ),
+    "google/gemini-omni-1.1-flash": Price(second=0.1014),  # 17.5 a million tokens, 5792 tokens a second
     "sim/tutor": _FREE,
     "sim/thinker": _FREE,
     "sim/film": _FREE,
