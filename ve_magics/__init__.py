@@ -45,6 +45,8 @@ if TYPE_CHECKING:
         UserError,
         VeError,
     )
+    from ve_magics.magics.gallery import Gallery
+    from ve_magics.magics.panel import ChatPanel
     from ve_magics.messages import ChatRequest, ChatResponse, Message, Tool, Usage
     from ve_magics.tools import tool
 
@@ -55,11 +57,13 @@ __all__ = [
     "AuthError",
     "BadRequestError",
     "BudgetError",
+    "ChatPanel",
     "ChatRequest",
     "ChatResponse",
     "ConfigError",
     "ContentFilterError",
     "ContextLengthError",
+    "Gallery",
     "InterruptedStreamError",
     "JobError",
     "Message",
@@ -88,9 +92,12 @@ __all__ = [
     "unload_ipython_extension",
 ]
 
-_HOMES = {"VectorEngineClient": "ve_magics.client", "tool": "ve_magics.tools"} | dict.fromkeys(
-    ("ChatRequest", "ChatResponse", "Message", "Tool", "Usage"), "ve_magics.messages"
-)
+_HOMES = {
+    "ChatPanel": "ve_magics.magics.panel",
+    "Gallery": "ve_magics.magics.gallery",
+    "VectorEngineClient": "ve_magics.client",
+    "tool": "ve_magics.tools",
+} | dict.fromkeys(("ChatRequest", "ChatResponse", "Message", "Tool", "Usage"), "ve_magics.messages")
 
 
 def __getattr__(name: str) -> Any:
