@@ -28,9 +28,9 @@ KEY = "ve-key-1"
 def provider_of(fixture: Mapping[str, Any], dialect: str) -> Provider:
     """Return the provider that the fixture names, else the first that speaks the dialect, else a made-up one."""
     if "provider" in fixture:
-        return PROVIDERS[fixture["provider"]]
+        return PROVIDERS[fixture["provider"]].filming
     made_up = Provider(name="made-up", base_url="https://provider.test/v1", video=dialect)
-    return next((row for row in PROVIDERS.values() if row.video == dialect), made_up)
+    return next((row.filming for row in PROVIDERS.values() if row.video == dialect), made_up)
 
 
 def job_of(fixture: Mapping[str, Any], provider: Provider, dialect: VideoDialect) -> Job:

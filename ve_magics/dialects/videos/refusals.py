@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from ve_magics.dialects.failures import failure
+from ve_magics.dialects.loose import decode_json
 from ve_magics.errors import ERRORS, ErrorKind, StatusError
 
 _STANDS_FOR: dict[ErrorKind, int] = {"server": 500, "overloaded": 503, "timeout": 504}
 """HTTP status of a failure that came inside a good answer: after these it is open whether a video is being made."""
+
+
+def told(body: bytes) -> dict[str, Any]:
+    """Return the JSON object of an answer, whatever its status; an empty one where it is none."""
+    try:
+        value = decode_json(body.decode("utf-8", "replace"))
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def refused(
@@ -30,13 +41,12 @@ def refused(
         kind: What its code means; None where the table doesn't hold it.
         request_id: The provider's id of the call.
     """
-    if status < 300 and kind in _STANDS_FOR:
-        status = _STANDS_FOR[kind]
-    told = failure(status, message, codes=(code,), headers=headers)
-    return ERRORS[kind or told.kind](
-        told.message,
-        status=status,
+    plain = failure(status, message, codes=(code,), headers=headers)
+    found = kind or plain.kind
+    return ERRORS[found](
+        plain.message,
+        status=_STANDS_FOR.get(found, status) if status < 300 else status,
         code=code or None,
-        retry_after=told.retry_after,
-        request_id=told.request_id or request_id or None,
+        retry_after=plain.retry_after,
+        request_id=plain.request_id or request_id or None,
     )

@@ -17,6 +17,10 @@ VIDEO_DIALECTS: dict[str, str] = {
     "siliconflow_videos": "ve_magics.dialects.videos.siliconflow_videos",
     "fal": "ve_magics.dialects.videos.fal",
     "replicate": "ve_magics.dialects.videos.replicate",
+    "kling": "ve_magics.dialects.videos.kling",
+    "minimax": "ve_magics.dialects.videos.minimax",
+    "dashscope_videos": "ve_magics.dialects.videos.dashscope_videos",
+    "ark_videos": "ve_magics.dialects.videos.ark_videos",
 }
 """Name of each dialect, and the module whose `dialect` it is."""
 
