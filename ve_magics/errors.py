@@ -150,6 +150,10 @@ class RecordingError(UserError):
     """A recording lacks this answer or can't be read."""
 
 
+class StoppedError(UserError):
+    """The user stopped it before its end."""
+
+
 class MissingExtraError(UserError):
     """An optional package isn't installed."""
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from tests.engine.scripted import ask
 from ve_magics.catalog import Cost
 from ve_magics.engine.keys import Redactor, Secret
-from ve_magics.engine.recording import FORMAT, Film, Kept, Recording, beside, fold, request_key, unfold
+from ve_magics.engine.recording import FORMAT, Film, Kept, Recording, beside, request_key
+from ve_magics.engine.uses import fold, unfold
 from ve_magics.errors import RecordingError, StoreError
 from ve_magics.messages import ChatResponse, Choice, Image, Message, Text
 

@@ -14,7 +14,7 @@ from ve_magics.engine.config import Config
 from ve_magics.engine.session import Session
 from ve_magics.engine.transport import Mounted
 from ve_magics.errors import MissingExtraError, UnfitAnswerError
-from ve_magics.magics.answer import Answer
+from ve_magics.magics.answer import Answer, Objects
 from ve_magics.magics.extension import load
 from ve_magics.magics.notebook import Notebook
 from ve_magics.messages import Image, Text
@@ -152,12 +152,13 @@ def test_bad_expression_sends_nothing(told: Any, model: Model) -> None:
 
 
 def test_schema_gives_objects(told: Any, model: Model) -> None:
-    """The answer is an object of the notebook's class, asked for by its schema and shown as JSON."""
+    """`-o` holds an object of the notebook's class, asked for by its schema and shown as JSON; a list has its table."""
     told.run(SCHEMA)
     model.says = ['{"name":"Ur","people":3}', '{"items":[{"name":"Ur","people":3}]}']
     ran = told.run("%%chat --schema Town -o answer\nA town.")
-    answer = told.shell.user_ns["answer"]
-    assert answer.parsed == told.shell.user_ns["Town"]("Ur", 3)
+    assert told.shell.user_ns["answer"] == told.shell.user_ns["Town"]("Ur", 3)
+    told.run("whole = %ve last")
+    assert told.shell.user_ns["whole"].parsed is told.shell.user_ns["answer"]
     assert '{\n  "name": "Ur",\n  "people": 3\n}' in ran.printed
     sent = model.asked[0]["response_format"]
     assert (sent["type"], sent["json_schema"]["name"], sent["json_schema"]["strict"]) == (
@@ -166,7 +167,10 @@ def test_schema_gives_objects(told: Any, model: Model) -> None:
         True,
     )
     told.run("%%chat --schema list[Town] -o answer\nTowns.")
-    assert told.shell.user_ns["answer"].parsed == [told.shell.user_ns["Town"]("Ur", 3)]
+    towns = told.shell.user_ns["answer"]
+    assert isinstance(towns, Objects)
+    assert towns == [told.shell.user_ns["Town"]("Ur", 3)]
+    assert towns.answer is told.notebook.last
 
 
 def test_misfit_is_mended_once(told: Any, model: Model) -> None:
@@ -175,9 +179,8 @@ def test_misfit_is_mended_once(told: Any, model: Model) -> None:
     model.says = ['{"name": "Ur"}', '{"name": "Ur", "people": 3}']
     ran = told.run("%%chat --schema Town -c demo -o answer\nA town.")
     assert ran.error is None
-    answer = told.shell.user_ns["answer"]
-    assert answer.parsed.people == 3
-    assert len(answer.attempts) == 2
+    assert told.shell.user_ns["answer"].people == 3
+    assert len(told.notebook.last.attempts) == 2
     assert [message["role"] for message in model.asked[1]["messages"]] == ["user", "assistant", "user"]
     assert "missing required field `people`" in model.asked[1]["messages"][2]["content"]
     kept = told.notebook.talks.book.get("demo").turns
@@ -187,7 +190,7 @@ def test_misfit_is_mended_once(told: Any, model: Model) -> None:
 
 
 def test_second_misfit_is_an_error_with_the_raw_text(told: Any, model: Model) -> None:
-    """After one attempt to mend it the cell fails; the raw text is in the error and in `-o`."""
+    """After one attempt to mend it the cell fails; the raw text is in the error and in the last answer, not in `-o`."""
     told.run(SCHEMA)
     model.says = ["No.", "Never."]
     ran = told.run("%%chat --schema Town -o answer\nA town.")
@@ -197,7 +200,8 @@ def test_second_misfit_is_an_error_with_the_raw_text(told: Any, model: Model) ->
     assert len(ran.lines) <= 4
     assert isinstance(ran.error.error, UnfitAnswerError)
     assert ran.error.error.raw == "Never."
-    assert told.shell.user_ns["answer"].text == "Never."
+    assert "answer" not in told.shell.user_ns
+    assert told.notebook.last.text == "Never."
     assert "Never." in ran.printed
     assert len(model.asked) == 2
 
@@ -323,6 +327,7 @@ def test_data_frames_need_pandas(told: Any, model: Model, monkeypatch: pytest.Mo
             return ("frame", rows)
 
     monkeypatch.setitem(sys.modules, "pandas", Pandas)
+    assert Objects([{"a": 1}], answer).df == ("frame", [{"a": 1}])
     assert answer.df == ("frame", [{"name": "Po"}])
 
 

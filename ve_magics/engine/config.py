@@ -149,6 +149,12 @@ class Config:
                     f"VE_RECORDING={other} is not a mode.", hint="Use off, auto, record or replay."
                 )
 
+    @property
+    def recording_log(self) -> Path | None:
+        """The file of `VE_RECORDING_LOG`, to which each use of a recording is written; None where it names none."""
+        name = self._environ.get("VE_RECORDING_LOG", "")
+        return Path(name) if name else None
+
     def notebook(self, directory: Path) -> Path | None:
         """Return the notebook that runs, as far as the environment tells.
 

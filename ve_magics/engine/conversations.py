@@ -19,7 +19,7 @@ import msgspec
 
 from ve_magics import catalog
 from ve_magics.engine.keys import Redactor
-from ve_magics.engine.recording import fold, unfold
+from ve_magics.engine.uses import fold, unfold
 from ve_magics.errors import ArgumentsError, SchemaTooNewError, StoreError
 from ve_magics.messages import Message, Text
 

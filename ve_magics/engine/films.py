@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import filecmp
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -47,7 +47,7 @@ def recorded_film(
         return None
     key = film_key(request, model, take, directed=directed)
     for recording in session.replays:
-        film = recording.film(key)
+        film = recording.film(key, cell=cell)
         if film is not None:
             return RecordedFilm(film, recording)
     if session.mode == "replay":
@@ -114,10 +114,28 @@ def keep_film(
             **({"note": note} if note else {}),
         },
     )
-    session.recording.keep_film(
-        film_key(request, model, take, directed=directed),
-        request,
-        film,
-        files=files,
-        redactor=session.config.redactor,
-    )
+    _keep(session, film_key(request, model, take, directed=directed), request, film, files)
+
+
+def keep_joined(
+    session: Session, request: VideoRequest, model: str, film: Film, files: Sequence[Path], *, directed: bool
+) -> None:
+    """Write a film that was joined from several into the session's recording.
+
+    Args:
+        session: The session.
+        request: What stands for the whole film.
+        model: By what name it is found again.
+        film: What is kept of it.
+        files: The film and its poster.
+        directed: Whether a director may write its shots.
+
+    Raises:
+        RecordingError: The recording can't be read.
+        StoreError: It can't be written.
+    """
+    _keep(session, film_key(request, model, directed=directed), request, film, files)
+
+
+def _keep(session: Session, key: str, request: VideoRequest, film: Film, files: Sequence[Path]) -> None:
+    session.recording.keep_film(key, request, film, files=files, redactor=session.config.redactor)

@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -20,6 +20,7 @@ import msgspec
 
 from ve_magics.catalog import Cost
 from ve_magics.engine.keys import Redactor
+from ve_magics.engine.uses import Status, Use, files_of, fold, said, title_of, unfold
 from ve_magics.errors import RecordingError, StoreError
 from ve_magics.messages import ChatRequest, ChatResponse
 
@@ -72,48 +73,25 @@ def request_key(request: ChatRequest) -> str:
     return hashlib.sha256(b"chat\0" + msgspec.json.encode(plain, order="sorted")).hexdigest()
 
 
-def unfold(value: Any) -> Any:
-    """Return the value with every text of several lines written as a list of lines."""
-    match value:
-        case str() if "\n" in value:
-            return {"lines": value.split("\n")}
-        case dict():
-            folded = {key: unfold(item) for key, item in value.items()}
-            return {"literal": folded} if set(value) in ({"lines"}, {"literal"}) else folded
-        case list() | tuple():
-            return [unfold(item) for item in value]
-        case _:
-            return value
-
-
-def fold(value: Any) -> Any:
-    """Undo `unfold`."""
-    match value:
-        case {"lines": [*lines], **rest} if not rest and all(isinstance(line, str) for line in lines):
-            return "\n".join(lines)
-        case {"literal": dict() as inner, **rest} if not rest:
-            return {key: fold(item) for key, item in inner.items()}
-        case dict():
-            return {key: fold(item) for key, item in value.items()}
-        case list():
-            return [fold(item) for item in value]
-        case _:
-            return value
-
-
 class Recording:
     """One notebook's recording.
 
     Args:
         path: The file, which need not exist yet.
+        log: A file to which each use is written too, as lines of JSON; None writes none.
+
+    Attributes:
+        used: What was asked for or written since it was opened, by key: what became of the entry, and where.
 
     Raises:
         RecordingError: It exists and can't be read.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, log: Path | None = None) -> None:
         self.path = path
-        self.used: list[str] = []
+        self.used: dict[str, Use] = {}
+        self._log = log
+        self._asked: dict[str, int] = {}
         self._entries: dict[str, dict[str, Any]] = {}
         self._seen: tuple[int, int] | None = None
         self._catch_up()
@@ -163,41 +141,78 @@ class Recording:
                 hint="It was left as it is. Delete it and record again: %ve record",
             ) from None
 
-    def answer(self, key: str) -> Kept | None:
+    def expect(self, key: str) -> None:
+        """Say that something is asked whose answer will be written: its entry's place is that of its question."""
+        self._asked.setdefault(key, len(self._asked))
+
+    def answer(self, key: str, *, cell: str = "") -> Kept | None:
         """Return the recorded answer to a request, or None where there is none.
+
+        Args:
+            key: The request's digest.
+            cell: Who asks.
 
         Raises:
             RecordingError: The entry can't be read.
         """
-        return self._convert(key, "answer", Kept)
+        return self.entry(key, "answer", Kept, cell=cell)
 
-    def film(self, key: str) -> Film | None:
+    @property
+    def unused(self) -> tuple[Use, ...]:
+        """The entries that nobody has used since the recording was opened."""
+        return tuple(
+            Use(self.path.name, key, "unused", title_of(entry))
+            for key, entry in self._entries.items()
+            if key not in self.used
+        )
+
+    def film(self, key: str, *, cell: str = "") -> Film | None:
         """Return the recorded video of a request, or None where there is none.
 
         Raises:
             RecordingError: The entry can't be read, or its file is missing.
         """
-        film = self._convert(key, "film", Film)
+        film = self.entry(key, "film", Film, cell=cell)
         if film is not None:
             for name in (film.file, film.poster):
-                if name and not self._holds(name):
-                    raise RecordingError(
-                        f"{self.path.name} names {name!r}, which is not in {self.media.name}/.",
-                        hint="Record the notebook again: %ve record",
-                    )
+                if name:
+                    self.file(name)
         return film
+
+    def file(self, name: str) -> Path:
+        """Return a file of the media folder.
+
+        Raises:
+            RecordingError: It isn't there.
+        """
+        if not self._holds(name):
+            raise RecordingError(
+                f"{self.path.name} names {name!r}, which is not in {self.media.name}/.",
+                hint="Record the notebook again: %ve record",
+            )
+        return self.media / name
 
     def _holds(self, name: str) -> bool:
         """Whether the media folder itself holds a file of this name."""
         file = self.media / name
         return Path(name).name == name and file.is_file() and not file.is_symlink()
 
-    def _convert(self, key: str, field: str, kind: type[Value]) -> Value | None:
+    def entry(self, key: str, field: str, kind: type[Value], *, cell: str = "") -> Value | None:
+        """Return what an entry holds under a name, or None where there is none.
+
+        Args:
+            key: The request's digest.
+            field: The name.
+            kind: What it is.
+            cell: Who asks.
+
+        Raises:
+            RecordingError: The entry can't be read.
+        """
         entry = self._entries.get(key)
         if entry is None or field not in entry:
             return None
-        if key not in self.used:
-            self.used.append(key)
+        self._note(key, "replayed", entry, cell)
         try:
             return msgspec.convert(fold(entry[field]), kind)
         except (msgspec.ValidationError, RecursionError) as error:
@@ -219,32 +234,41 @@ class Recording:
             raise self._unwritable("the folder or the file is read-only")
 
     def keep_answer(
-        self, key: str, request: ChatRequest, kept: Kept, *, redactor: Redactor | None = None
+        self, key: str, request: ChatRequest, kept: Kept, *, redactor: Redactor | None = None, cell: str = ""
     ) -> None:
-        """Write an answer down; one with the same key is replaced in its place.
+        """Write an answer down; one with the same key is replaced in its place, unless it says the same.
 
         Args:
             key: The request's digest.
             request: The question.
             kept: The answer.
             redactor: Takes the keys that are known out of both.
+            cell: Who asked.
 
         Raises:
             StoreError: The file can't be written.
         """
-        self._keep(
-            key, {"asked": msgspec.to_builtins(request), "answer": msgspec.to_builtins(kept)}, redactor
-        )
+        facts = {"asked": msgspec.to_builtins(request), "answer": msgspec.to_builtins(kept)}
+        self.keep(key, facts, redactor=redactor, cell=cell)
 
     def keep_film(
-        self, key: str, asked: Any, film: Film, *, files: Iterable[Path], redactor: Redactor | None = None
+        self,
+        key: str,
+        asked: Any,
+        film: Film,
+        *,
+        files: Iterable[Path],
+        redactor: Redactor | None = None,
+        cell: str = "",
     ) -> None:
         """Write a video down and copy its files into the media folder.
 
         Raises:
             StoreError: They can't be written.
         """
+        files = list(files)
         try:
+            other = not all(self._same(file.name, file.read_bytes()) for file in files)
             self.media.mkdir(parents=True, exist_ok=True)
             for file in files:
                 part = self.media / f"{file.name}.part"
@@ -252,24 +276,109 @@ class Recording:
                 part.replace(self.media / file.name)
         except OSError as error:
             raise StoreError(f"{self.media.name}/ can't be written: {error.strerror}.") from None
-        self._keep(key, {"asked": msgspec.to_builtins(asked), "film": msgspec.to_builtins(film)}, redactor)
+        facts = {"asked": msgspec.to_builtins(asked), "film": msgspec.to_builtins(film)}
+        self.keep(key, facts, other=other, redactor=redactor, cell=cell)
 
-    def _keep(self, key: str, facts: dict[str, Any], redactor: Redactor | None) -> None:
-        if key not in self.used:
-            self.used.append(key)
-        clean = (redactor or Redactor()).value(facts)
+    def keep(
+        self,
+        key: str,
+        facts: dict[str, Any],
+        *,
+        files: Mapping[str, bytes] | None = None,
+        other: bool = False,
+        redactor: Redactor | None = None,
+        cell: str = "",
+    ) -> None:
+        """Write an entry, and its files into the media folder.
+
+        An entry of the same key keeps its place, and stays as it is where the new one says the same: what differs in
+        every run (ids, times, tokens) alone is no change.
+
+        Args:
+            key: The request's digest.
+            facts: What was asked, under `asked`, and what came; JSON.
+            files: Contents by name.
+            other: Whether files that were written already differ from those of an earlier entry.
+            redactor: Takes the keys that are known out of them.
+            cell: Who asked.
+
+        Raises:
+            StoreError: They can't be written.
+        """
+        self.expect(key)
+        new = {"key": key, **unfold((redactor or Redactor()).value(facts))}
         self._catch_up()
-        self._entries[key] = {"key": key, **unfold(clean)}
+        old = self._entries.get(key)
+        same = not other and old is not None and said(old) == said(new)
+        same = same and all(self._same(*file) for file in (files or {}).items())
+        self._note(key, "same" if same else "added" if old is None else "changed", new, cell)
+        if same:
+            return
+        for name, content in (files or {}).items():
+            self._write_file(name, content)
+        if old is not None:
+            self._forget_files(old, but=new)
+        self._entries[key] = new
+        if old is None:
+            self._place(key)
         self._write()
 
-    def prune(self) -> int:
-        """Drop the entries that were not used since the recording was opened; returns how many."""
-        unused = [key for key in self._entries if key not in self.used]
+    def _place(self, key: str) -> None:
+        """Put a new entry, which stands last, before those whose questions were asked after its own."""
+        own = self._asked[key]
+        keys = list(self._entries)[:-1]
+        after = (
+            index for index, one in enumerate(keys) if self._is_new(one) and self._asked.get(one, -1) > own
+        )
+        later = next(after, None)
+        if later is not None:
+            keys.insert(later, key)
+            self._entries = {one: self._entries[one] for one in keys}
+
+    def _is_new(self, key: str) -> bool:
+        use = self.used.get(key)
+        return use is not None and use.status == "added"
+
+    def _same(self, name: str, content: bytes) -> bool:
+        return self._holds(name) and (self.media / name).read_bytes() == content
+
+    def _write_file(self, name: str, content: bytes) -> None:
+        try:
+            self.media.mkdir(parents=True, exist_ok=True)
+            part = self.media / f"{name}.part"
+            part.write_bytes(content)
+            part.replace(self.media / name)
+        except OSError as error:
+            raise StoreError(f"{self.media.name}/ can't be written: {error.strerror}.") from None
+
+    def _forget_files(self, entry: Mapping[str, Any], *, but: Mapping[str, Any] | None = None) -> None:
+        """Delete an entry's files, unless another entry has them."""
+        kept = files_of(but or {}).union(
+            *(files_of(one) for one in self._entries.values() if one is not entry)
+        )
+        for name in files_of(entry) - kept:
+            if self._holds(name):
+                (self.media / name).unlink()
+
+    def _note(self, key: str, status: Status, entry: Mapping[str, Any], cell: str) -> None:
+        if key in self.used:
+            return
+        use = self.used[key] = Use(self.path.name, key, status, title_of(entry), cell)
+        if self._log is not None:
+            with suppress(OSError), self._log.open("ab") as log:
+                log.write(msgspec.json.encode(use) + b"\n")
+
+    def prune(self, used: Container[str] | None = None) -> int:
+        """Drop the entries that were not used, and their files; returns how many.
+
+        Args:
+            used: Keys of what was; None takes what was since the recording was opened.
+        """
+        used = self.used if used is None else used
+        unused = [key for key in self._entries if key not in used]
         for key in unused:
-            film = self._entries.pop(key).get("film", {})
-            for name in (film.get("file"), film.get("poster")):
-                if isinstance(name, str) and name and self._holds(name):
-                    (self.media / name).unlink()
+            self._forget_files(self._entries[key])
+            del self._entries[key]
         if unused:
             self._write()
         return len(unused)

@@ -7,19 +7,18 @@ is asking the same at this moment, the gateway. What comes live is written to th
 from __future__ import annotations
 
 import asyncio
+import functools
 import random
 import time
 import uuid
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from pathlib import Path
-from typing import Any
-
-import msgspec
 
 from ve_magics.dialects.embeddings import EmbedRequest, EmbedResponse
 from ve_magics.dialects.images import ImageRequest, ImageResponse
 from ve_magics.dialects.rerank import RerankRequest, RerankResponse
+from ve_magics.engine import pieces
 from ve_magics.engine import recording as recordings
 from ve_magics.engine.answers import Answers, keepable
 from ve_magics.engine.books import Books
@@ -29,13 +28,14 @@ from ve_magics.engine.config_file import home
 from ve_magics.engine.filming import Filming
 from ve_magics.engine.gateway import Gateway, Trace
 from ve_magics.engine.recording import Kept, Mode, Recording
-from ve_magics.engine.transport import App, Deadlines, Mounted, Transport
+from ve_magics.engine.simulated import Simulated
+from ve_magics.engine.transport import Deadlines, Mounted, Transport
 from ve_magics.errors import ArgumentsError, ConfigError, RecordingError, StoreError
 from ve_magics.events import Accumulator, Event, events_of
 from ve_magics.messages import ChatRequest, ChatResponse, Usage
 from ve_magics.routing import Router, Target
 from ve_magics.store.database import Database, open_memory, open_store
-from ve_magics.store.ledger import Kind, Ledger
+from ve_magics.store.ledger import Ledger
 from ve_magics.store.responses import ResponseCache
 
 
@@ -78,6 +78,7 @@ class Session:
         self.warnings: list[str] = []
         self.mode: Mode = self.config.recording_mode or "off"
         self._recording: Recording | None = None
+        self._log = self.config.recording_log
         self._replays: list[Recording] | None = None
         self._transport = transport
         self._gateway: Gateway | None = None
@@ -103,7 +104,7 @@ class Session:
         """The gateway; opening it opens no connection."""
         if self._gateway is None:
             if self._transport is None:
-                self._transport = Mounted({"sim.invalid": _Simulator()})
+                self._transport = Mounted({"sim.invalid": Simulated()})
             router = Router(
                 clock=time.monotonic,
                 random=random.Random(),  # noqa: S311 - spreads load, guards nothing
@@ -178,7 +179,7 @@ class Session:
                     "The notebook's name is not known here, so its recording has none.",
                     hint="Name it: %ve record NAME, or set VE_NOTEBOOK=NAME.ipynb.",
                 )
-            self._recording = Recording(recordings.beside(self.notebook, self.directory)[0])
+            self._recording = Recording(recordings.beside(self.notebook, self.directory)[0], self._log)
         return self._recording
 
     @property
@@ -189,7 +190,7 @@ class Session:
         if self._replays is None:
             own = recordings.beside(self.notebook, self.directory)
             if self.notebook is not None and own[0].is_file():
-                self._replays = [Recording(own[0])]
+                self._replays = [Recording(own[0], self._log)]
             else:
                 self._replays = self._neighbours()
         return self._replays
@@ -199,7 +200,7 @@ class Session:
         found = []
         for path in recordings.beside(None, self.directory):
             try:
-                found.append(Recording(path))
+                found.append(Recording(path, self._log))
             except RecordingError as error:
                 self.warn(error.message)
         return found
@@ -227,11 +228,11 @@ class Session:
         if message not in self.warnings:
             self.warnings.append(message)
 
-    def _recorded(self, key: str) -> Kept | None:
+    def _recorded(self, key: str, cell: str = "") -> Kept | None:
         if self.mode not in ("auto", "replay"):
             return None
         for recording in self.replays:
-            kept = recording.answer(key)
+            kept = recording.answer(key, cell=cell)
             if kept is not None:
                 return kept
         return None
@@ -273,7 +274,7 @@ class Session:
         kept = await self._known(key, trace, fresh=fresh, cached=cached, cell=cell)
         if kept is not None:
             if self.mode == "record":
-                self._keep_recorded(key, request, kept)
+                self._keep_recorded(key, request, kept, cell)
             if trace.source == "cache":
                 self.books.remember(kept.served, kept.cost)
             for event in _replayed(kept, trace):
@@ -281,6 +282,7 @@ class Session:
             return
         if self.mode == "record":
             self.recording.check_writable()
+            self.recording.expect(key)
         asking: asyncio.Future[Kept | None] | None = None
         if cached:
             asking = self._asking[key] = asyncio.get_running_loop().create_future()
@@ -308,13 +310,20 @@ class Session:
                     del self._asking[key]
                 asking.set_result(kept)
         if kept is not None and self.mode == "record":
-            self._keep_recorded(key, request, kept)
+            self._keep_recorded(key, request, kept, cell)
+
+    def at_hand(self, request: ChatRequest, *, fresh: bool = False, cached: bool = True) -> bool:
+        """Tell whether the answer needs nobody to be asked; while a recording is replayed, none ever does."""
+        if self.mode == "replay" or fresh:
+            return self.mode == "replay"
+        key = recordings.request_key(request)
+        return self._recorded(key) is not None or (cached and self._answers.get(key) is not None)
 
     async def _known(self, key: str, trace: Trace, *, fresh: bool, cached: bool, cell: str) -> Kept | None:
         """Return the answer where it is known, waiting for a cell that is just asking for it."""
         if fresh and self.mode != "replay":
             return None
-        kept = self._recorded(key)
+        kept = self._recorded(key, cell)
         if kept is not None:
             trace.source = "recording"
             return kept
@@ -328,8 +337,8 @@ class Session:
                 trace.source = "cache"
         return kept
 
-    def _keep_recorded(self, key: str, request: ChatRequest, kept: Kept) -> None:
-        self.recording.keep_answer(key, request, kept, redactor=self.config.redactor)
+    def _keep_recorded(self, key: str, request: ChatRequest, kept: Kept, cell: str = "") -> None:
+        self.recording.keep_answer(key, request, kept, redactor=self.config.redactor, cell=cell)
 
     def lacks(self, cell: str) -> RecordingError:
         """Return the error for a request that the recording lacks."""
@@ -348,76 +357,75 @@ class Session:
         return accumulator.response()
 
     async def embed(
-        self, request: EmbedRequest, *, deadlines: Deadlines | None = None, trace: Trace | None = None
+        self,
+        request: EmbedRequest,
+        *,
+        deadlines: Deadlines | None = None,
+        trace: Trace | None = None,
+        cell: str = "",
     ) -> EmbedResponse:
-        """Return the vectors of texts; booked, never cached.
+        """Return the vectors of texts; booked and recorded, never cached.
 
         Raises:
-            VeError: As for `Gateway.stream`; in replay mode nobody is asked.
+            VeError: As for `stream`.
         """
         trace = Trace() if trace is None else trace
         read = sum(text_tokens(item) if isinstance(item, str) else len(item) for item in request.inputs)
-        with self._single(request.model, Usage(input=read), trace, "embedding"):
-            response = await self.gateway.embed(request, deadlines=deadlines or self.deadlines, trace=trace)
-            trace.cost = self.books.write(_served(trace), response.usage, kind="embedding")
-        return response
+        ask = functools.partial(
+            self.gateway.embed, request, deadlines=deadlines or self.deadlines, trace=trace
+        )
+        return await pieces.ask(self, pieces.VECTORS, request, Usage(input=read), ask, trace, cell)
 
     async def generate_image(
-        self, request: ImageRequest, *, deadlines: Deadlines | None = None, trace: Trace | None = None
+        self,
+        request: ImageRequest,
+        *,
+        deadlines: Deadlines | None = None,
+        trace: Trace | None = None,
+        cell: str = "",
     ) -> ImageResponse:
-        """Return pictures; booked, never cached.
+        """Return pictures; booked and recorded, never cached.
 
         Raises:
-            VeError: As for `Gateway.stream`; in replay mode nobody is asked.
+            VeError: As for `stream`.
         """
         trace = Trace() if trace is None else trace
         most = Usage(input=text_tokens(request.prompt), output=IMAGE_OUTPUT * (request.n or 1))
-        with self._single(request.model, most, trace, "image"):
-            response = await self.gateway.generate_image(
-                request, deadlines=deadlines or self.deadlines, trace=trace
-            )
-            trace.cost = self.books.write(_served(trace), response.usage, kind="image")
-        return response
+        ask = functools.partial(
+            self.gateway.generate_image, request, deadlines=deadlines or self.deadlines, trace=trace
+        )
+        return await pieces.ask(self, pieces.PICTURES, request, most, ask, trace, cell)
 
     async def rerank(
-        self, request: RerankRequest, *, deadlines: Deadlines | None = None, trace: Trace | None = None
+        self,
+        request: RerankRequest,
+        *,
+        deadlines: Deadlines | None = None,
+        trace: Trace | None = None,
+        cell: str = "",
     ) -> RerankResponse:
-        """Return the order in which documents fit a query; booked, never cached.
+        """Return the order in which documents fit a query; booked and recorded, never cached.
 
         Raises:
-            VeError: As for `Gateway.stream`; in replay mode nobody is asked.
+            VeError: As for `stream`.
         """
         trace = Trace() if trace is None else trace
         read = sum(text_tokens(text) + text_tokens(request.query) for text in request.documents)
-        with self._single(request.model, Usage(input=read), trace, "rerank"):
-            response = await self.gateway.rerank(request, deadlines=deadlines or self.deadlines, trace=trace)
-            trace.cost = self.books.write(_served(trace), response.usage, kind="rerank")
-        return response
-
-    @contextmanager
-    def _single(self, model: str, most: Usage, trace: Trace, kind: Kind) -> Iterator[None]:
-        if self.mode == "replay":
-            raise self.lacks("")
-        with self.books.reserved_for(model, most):
-            try:
-                yield
-            finally:
-                for billed in trace.billed:
-                    self.books.write(billed.target, msgspec.structs.replace(most, estimated=True), kind=kind)
+        ask = functools.partial(
+            self.gateway.rerank, request, deadlines=deadlines or self.deadlines, trace=trace
+        )
+        return await pieces.ask(self, pieces.RANKS, request, Usage(input=read), ask, trace, cell)
 
     async def aclose(self) -> None:
         """Close the connections and the store; videos go on at their providers."""
         if self._filming is not None:
             await self._filming.engine.aclose()
+        if self._gateway is not None:
+            await self._gateway.aclose()
         if self._transport is not None:
             await self._transport.aclose()
         if self._store is not None:
             self._store.close()
-
-
-def _served(trace: Trace) -> Target:
-    assert trace.served is not None, "an answer has been given by somebody"
-    return trace.served
 
 
 def _replayed(kept: Kept, trace: Trace) -> list[Event]:
@@ -427,17 +435,3 @@ def _replayed(kept: Kept, trace: Trace) -> list[Event]:
         trace.served = None
     trace.cost = kept.cost
     return list(events_of(kept.response))
-
-
-class _Simulator:
-    """The simulator's ASGI app, imported when it is first asked."""
-
-    def __init__(self) -> None:
-        self._app: App | None = None
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if self._app is None:
-            from ve_magics.sim import app
-
-            self._app = app()
-        await self._app(scope, receive, send)

@@ -8,6 +8,7 @@ import importlib
 import json
 import re
 import uuid
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -43,6 +44,22 @@ def records(value: Any) -> list[dict[str, Any]]:
             "The answer holds no records.", hint="Ask for a list of objects: --schema list[NAME]"
         )
     return found
+
+
+def data_frame(value: Any) -> Any:
+    """Return a value's records as a pandas DataFrame.
+
+    Raises:
+        MissingExtraError: pandas isn't installed.
+        DecodeError: It holds no records.
+    """
+    try:
+        pandas = importlib.import_module("pandas")
+    except ImportError:
+        missing = MissingExtraError("A DataFrame", "all")
+        missing.hint = "pip install pandas"
+        raise missing from None
+    return pandas.DataFrame(records(value))
 
 
 def _record(item: Any) -> dict[str, Any] | None:
@@ -144,13 +161,7 @@ class Answer:
             MissingExtraError: pandas isn't installed.
             DecodeError: The answer isn't JSON, or holds no records.
         """
-        try:
-            pandas = importlib.import_module("pandas")
-        except ImportError:
-            missing = MissingExtraError("A DataFrame", "all")
-            missing.hint = "pip install pandas"
-            raise missing from None
-        return pandas.DataFrame(records(self.json if self.parsed is None else self.parsed))
+        return data_frame(self.json if self.parsed is None else self.parsed)
 
     @property
     def served(self) -> str:
@@ -165,13 +176,33 @@ class Answer:
         self.attempts = (*first.attempts, *self.attempts)
         self.notices = (*first.notices, *self.notices)
 
-    def hide_once(self) -> None:
-        """Show nothing the next time that the answer is displayed: it stands in the cell already."""
+    @property
+    def done(self) -> bool:
+        """True: an answer that was asked for with `--background` is there once its variable holds this."""
+        return True
+
+    def wait(self, timeout: float | None = None) -> Answer:  # noqa: ARG002  # it takes what a pending one takes
+        """Return the answer itself, so that a notebook may wait for it whether it was pending or not."""
+        return self
+
+    def hide_once(self, *, terminal: bool = False) -> None:
+        """Show nothing the next time that the answer is displayed: it stands in the cell already.
+
+        Args:
+            terminal: Show who answered instead; a terminal has printed `Out[n]:` by then.
+        """
 
         def hide() -> None:
             del self._ipython_display_
 
-        self._ipython_display_ = hide
+        def name(**_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+            del self.__dict__["_repr_mimebundle_"]
+            return {"text/plain": f"<Answer from {self._served or 'nobody'}>"}, {}
+
+        if terminal:
+            self.__dict__["_repr_mimebundle_"] = name
+        else:
+            self._ipython_display_ = hide
 
     def facts(self) -> dict[str, Any]:
         """Return what varies from run to run, for output metadata."""
@@ -203,3 +234,25 @@ class Answer:
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         data = {"text/markdown": neutralise(self.text), "text/plain": self.text}
         return data, {"ve_magics": self.facts()}
+
+
+class Objects(list[Any]):
+    """The objects of one answer, as `--schema list[NAME]` asks for them: a list.
+
+    Attributes:
+        answer: The answer that they were read from.
+    """
+
+    def __init__(self, objects: Iterable[Any], answer: Answer) -> None:
+        super().__init__(objects)
+        self.answer = answer
+
+    @property
+    def df(self) -> Any:
+        """The objects as a pandas DataFrame, a row each.
+
+        Raises:
+            MissingExtraError: pandas isn't installed.
+            DecodeError: They are no records.
+        """
+        return data_frame(list(self))

@@ -59,7 +59,12 @@ def chat_parser(*, line: bool = False) -> Parser:
     add("-m", "--model", dest="named", metavar="MODEL", help="the model, by flag")
     add("-c", "--conversation", metavar="NAME", help="go on with this conversation")
     add("--new", action="store_true", help="begin the conversation anew with this cell")
-    _add_question(parser)
+    add(
+        "--background",
+        action="store_true",
+        help="end the cell at once; the answer grows in it while other cells run",
+    )
+    add_question(parser)
     return parser
 
 
@@ -82,11 +87,11 @@ def compare_parser() -> Parser:
     )
     parser.add_argument("models", nargs="*", metavar="MODEL", help="routes, aliases or provider/name")
     parser.set_defaults(model=None, named=None)
-    _add_question(parser)
+    add_question(parser)
     return parser
 
 
-def _add_question(parser: Parser) -> None:
+def add_question(parser: Parser) -> None:
     """Add the flags that say what is asked and how."""
     add = parser.add_argument
     add("-s", "--system", metavar="SYSTEM", help="a system prompt")

@@ -9,21 +9,25 @@ import time
 from typing import Any
 
 from ve_magics.engine.gateway import Trace
-from ve_magics.engine.transport.wire import Deadlines
 from ve_magics.errors import ArgumentsError, InterruptedStreamError, StoreError, VeError
 from ve_magics.events import Accumulator, Restarted
 from ve_magics.magics import attachments
 from ve_magics.magics.answer import Answer
 from ve_magics.magics.arguments import chat_parser, chat_request
+from ve_magics.magics.asked import deadlines_within, fit, result
+from ve_magics.magics.background import Errand
+from ve_magics.magics.conversation import running_cell
 from ve_magics.magics.display import AnswerDisplay
 from ve_magics.magics.failure import one_line
 from ve_magics.magics.formats import Form, code_in, form_of
 from ve_magics.magics.notebook import Notebook
 from ve_magics.magics.parser import Parser, split_line
+from ve_magics.magics.pending import Pending, begin
 from ve_magics.magics.plain import show_text
 from ve_magics.magics.plan import show_plan
 from ve_magics.magics.prompt import filled, text_of
 from ve_magics.magics.render import render
+from ve_magics.magics.screen import filled_in_later
 from ve_magics.magics.traces import FIX_PROMPT, failure_of
 from ve_magics.messages import ChatRequest, Part, Text
 
@@ -39,7 +43,7 @@ def chat(notebook: Notebook, line: str, cell: str) -> None:
     _run(notebook, parser, parser.read(line), cell)
 
 
-def chat_line(notebook: Notebook, line: str) -> Answer | None:
+def chat_line(notebook: Notebook, line: str) -> Answer | Pending | None:
     """Run a `%chat` line and return its answer; None where only help or a plan was asked for.
 
     Raises:
@@ -50,16 +54,20 @@ def chat_line(notebook: Notebook, line: str) -> Answer | None:
     flags, question = split_line(parser, line)
     answer = _run(notebook, parser, parser.read(flags), question)
     if answer is not None:
-        answer.hide_once()
+        answer.hide_once(terminal=not hasattr(notebook.shell, "kernel"))
     return answer
 
 
-def _run(notebook: Notebook, parser: Parser, options: argparse.Namespace, cell: str) -> Answer | None:
+def _run(
+    notebook: Notebook, parser: Parser, options: argparse.Namespace, cell: str
+) -> Answer | Pending | None:
     if options.help:
         show_text(parser.format_help())
         return None
     session = notebook.session
     form = form_of(options.format, options.schema, notebook.namespace)
+    if name := notebook.talks.using if options.conversation is None else options.conversation:
+        notebook.background.settle(name)
     talk = notebook.talks.join(options.conversation, cell, new=options.new)
     default = session.config.default("chat").model
     words = prompt_of(notebook, options, cell)
@@ -81,15 +89,37 @@ def _run(notebook: Notebook, parser: Parser, options: argparse.Namespace, cell: 
     if options.dry_run:
         show_plan(notebook, request, talk.note if talk else "")
         return None
-    answer = _ask(notebook, request, options, form)
-    if talk is not None:
-        try:
+    place = (running_cell(notebook.shell) or ("", ""))[0]
+    notebook.background.make_way(place, request)
+
+    def remember(answer: Answer) -> None:
+        if talk is not None:
             talk.keep(asked, answer.response, system=options.system or "", model=answer.served)
-        except StoreError as error:
-            session.warn(error.message)
-            show_text(f"! {error.message} {error.hint}")
-        if talk.note:
+
+    if (
+        options.background
+        and filled_in_later(notebook.shell)
+        and not session.at_hand(request, fresh=options.fresh, cached=not options.no_cache)
+    ):
+        errand = Errand(
+            f"{request.model}: {one_line(' '.join(cell.split()))[:40]}",
+            notebook.cell,
+            conversation=talk.name if talk else "",
+            asks=request,
+            place=place,
+        )
+        pending = begin(notebook, errand, request, options, form, remember)
+        if talk is not None and talk.note:
             show_text(talk.note)
+        return pending
+    answer = _ask(notebook, request, options, form)
+    try:
+        remember(answer)
+    except StoreError as error:
+        session.warn(error.message)
+        show_text(f"! {error.message} {error.hint}")
+    if talk is not None and talk.note:
+        show_text(talk.note)
     return answer
 
 
@@ -118,20 +148,20 @@ def _ask(notebook: Notebook, request: ChatRequest, options: argparse.Namespace, 
     in_cell = hasattr(notebook.shell, "kernel")
     display = AnswerDisplay(notebook.shell, streaming=None if in_cell or form.kind == "markdown" else False)
     display.start()
-    answer = _stream(notebook, request, options, display)
+    answer = _stream(notebook, request, options, form, display)
     if form.structured:
         problem = fit(form, answer)
         if problem and answer.finish == "stop":
             display.add(Restarted(answer.served or request.model, f"that was no use: {problem}"))
             first, mended = answer, form.mend(request, answer.text, problem)
-            answer = _stream(notebook, mended, options, display)
+            answer = _stream(notebook, mended, options, form, display)
             answer.follow(first)
             problem = fit(form, answer)
         if problem:
-            notebook.keep(options.output, answer)
+            keep(notebook, options, form, answer, fits=False)
             display.finish(answer.response, answer.facts(), form.shown(answer.text))
             raise form.refusal(answer.text, problem)
-    notebook.keep(options.output, answer)
+    keep(notebook, options, form, answer)
     display.finish(answer.response, answer.facts(), form.shown(answer.text))
     if notebook.session.mode in (
         "off",
@@ -144,14 +174,16 @@ def _ask(notebook: Notebook, request: ChatRequest, options: argparse.Namespace, 
     return answer
 
 
-def fit(form: Form, answer: Answer) -> str:
-    """Put the object that an answer is into it; returns what is wrong where it is none."""
-    try:
-        answer.parsed = form.read(answer.text)
-    except ValueError as error:
-        cut_off = "it was cut off by the limit of tokens; " if answer.finish == "length" else ""
-        return one_line(f"{cut_off}{error}")
-    return ""
+def keep(
+    notebook: Notebook, options: argparse.Namespace, form: Form, answer: Answer, *, fits: bool = True
+) -> None:
+    """Remember an answer as the last one, and put what it is into the variable that the line names.
+
+    With a schema only the object that fits it goes there; otherwise the answer itself, also a partial one.
+    """
+    notebook.last = answer
+    if fits or form.schema is None:
+        notebook.keep(options.output, result(form, answer))
 
 
 def offers_cells(shell: Any) -> bool:
@@ -164,7 +196,11 @@ def offers_cells(shell: Any) -> bool:
 
 
 def _stream(
-    notebook: Notebook, request: ChatRequest, options: argparse.Namespace, display: AnswerDisplay
+    notebook: Notebook,
+    request: ChatRequest,
+    options: argparse.Namespace,
+    form: Form,
+    display: AnswerDisplay,
 ) -> Answer:
     """Return the answer to one request, shown while it grows; what broke off is shown, kept and raised."""
     session = notebook.session
@@ -188,21 +224,13 @@ def _stream(
                 display.tick(time.monotonic())
     except KeyboardInterrupt:
         answer = Answer(request, accumulator.response(), trace, partial=True)
-        notebook.keep(options.output, answer)
+        keep(notebook, options, form, answer, fits=False)
         display.interrupt(answer.response, answer.facts())
         raise
     except VeError as error:
+        answer = Answer(request, accumulator.response(), trace, partial=True)
         if isinstance(error, InterruptedStreamError) or accumulator.text:
-            notebook.keep(options.output, Answer(request, accumulator.response(), trace, partial=True))
-        display.fail(
-            accumulator.response(), Answer(request, accumulator.response(), trace, partial=True).facts()
-        )
+            keep(notebook, options, form, answer, fits=False)
+        display.fail(answer.response, answer.facts())
         raise
     return Answer(request, accumulator.response(), trace)
-
-
-def deadlines_within(base: Deadlines, timeout: float | None) -> Deadlines | None:
-    """Return limits of which all together is `timeout` seconds; None where that is None."""
-    if timeout is None:
-        return None
-    return Deadlines(connect=base.connect, first_token=base.first_token, silence=base.silence, total=timeout)

@@ -5,16 +5,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Sequence
 
-from ve_magics.engine.gateway import Trace
-from ve_magics.errors import ArgumentsError, RecordingError, VeError
-from ve_magics.events import Accumulator, Event, Restarted
+from ve_magics.errors import ArgumentsError, RecordingError
+from ve_magics.events import Event
 from ve_magics.magics import attachments
-from ve_magics.magics.answer import Answer
 from ve_magics.magics.arguments import chat_request, compare_parser
-from ve_magics.magics.chat import deadlines_within, fit, prompt_of
+from ve_magics.magics.asked import Asked
+from ve_magics.magics.chat import prompt_of
 from ve_magics.magics.comparison import Comparison
 from ve_magics.magics.formats import Form, form_of
 from ve_magics.magics.notebook import Notebook
@@ -84,97 +82,6 @@ def _requests(
         chat_request(options, cell, model=model, words=words, parts=parts, magic="%%compare")
         for model in models
     ]
-
-
-class Asked:
-    """One model's answer in the making.
-
-    Args:
-        notebook: The running notebook.
-        model: What the line calls the model.
-        request: What it is asked.
-        options: The parsed line.
-        form: The form that the answer must have.
-
-    Attributes:
-        model: What the line calls the model.
-        error: What went wrong; None while nothing did.
-        seconds: How long it took, once it has ended.
-        ended: Whether it has.
-    """
-
-    def __init__(
-        self, notebook: Notebook, model: str, request: ChatRequest, options: argparse.Namespace, form: Form
-    ) -> None:
-        self.model = model
-        self.error: VeError | None = None
-        self.seconds = 0.0
-        self.ended = False
-        self._notebook = notebook
-        self._cell = notebook.cell
-        self._request = request
-        self._options = options
-        self._form = form
-        self._whole: Answer | None = None
-        self._so_far: tuple[ChatRequest, Accumulator, Trace] = (request, Accumulator(), Trace())
-
-    async def run(self, tell: Callable[[Event], None]) -> None:
-        """Ask; a failure is kept, not raised.
-
-        Args:
-            tell: Called with each event.
-        """
-        began = time.monotonic()
-        try:
-            self._whole = await self._mended(tell)
-        except VeError as error:
-            self.error = error
-        finally:
-            self.seconds = time.monotonic() - began
-            self.ended = True
-
-    async def _mended(self, tell: Callable[[Event], None]) -> Answer:
-        """Return the answer; one that lacks its form goes back to the model once."""
-        answer = await self._once(self._request, tell)
-        if not self._form.structured:
-            return answer
-        problem = fit(self._form, answer)
-        if problem and answer.finish == "stop":
-            tell(Restarted(answer.served or self.model, f"that was no use: {problem}"))
-            first, mended = answer, self._form.mend(self._request, answer.text, problem)
-            answer = await self._once(mended, tell)
-            answer.follow(first)
-            problem = fit(self._form, answer)
-        if problem:
-            self.error = self._form.refusal(answer.text, problem)
-        return answer
-
-    async def _once(self, request: ChatRequest, tell: Callable[[Event], None]) -> Answer:
-        session, options = self._notebook.session, self._options
-        accumulator, trace = Accumulator(), Trace()
-        self._so_far = (request, accumulator, trace)
-        events = session.stream(
-            request,
-            fresh=options.fresh,
-            cached=not options.no_cache,
-            trace=trace,
-            deadlines=deadlines_within(session.deadlines, options.timeout),
-            fallback=not options.no_fallback,
-            cell=self._cell,
-        )
-        async with aclosing(events):
-            async for event in events:
-                accumulator.add(event)
-                tell(event)
-        return Answer(request, accumulator.response(), trace)
-
-    @property
-    def answer(self) -> Answer | None:
-        """The answer, or the part of it that came; None where no word did."""
-        if self._whole is not None:
-            return self._whole
-        request, accumulator, trace = self._so_far
-        return Answer(request, accumulator.response(), trace, partial=True) if accumulator.text else None
 
 
 async def together(asked: Sequence[Asked]) -> AsyncGenerator[tuple[int, Event | None], None]:

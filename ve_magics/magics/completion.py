@@ -7,18 +7,22 @@ from types import ModuleType
 from typing import Any
 
 from ve_magics.errors import VeError
+from ve_magics.magics.agent_arguments import agent_parser
 from ve_magics.magics.arguments import chat_parser, compare_parser
 from ve_magics.magics.formats import KINDS
 from ve_magics.magics.notebook import Notebook
 from ve_magics.magics.parser import Parser
+from ve_magics.magics.storyboard_arguments import storyboard_parser
 from ve_magics.magics.usage import GROUPS
 from ve_magics.magics.video_arguments import video_parser
 
 PARSERS: dict[str, Callable[[], Parser]] = {
+    "%%agent": agent_parser,
     "%%chat": chat_parser,
     "%chat": lambda: chat_parser(line=True),
     "%%compare": compare_parser,
     "%%video": video_parser,
+    "%%storyboard": storyboard_parser,
 }
 """The magics whose line begins with a model, and what reads it."""
 
@@ -31,7 +35,14 @@ _COMMANDS = (
     "budget",
     "cache",
     "conversation",
+    "jobs",
+    "panel",
+    "gallery",
+    "background",
+    "wait",
+    "last",
     "record",
+    "recording",
     "replay",
     "live",
     "reload",
@@ -98,7 +109,7 @@ def _command(notebook: Notebook, words: list[str]) -> Iterable[str]:
             return notebook.session.config.providers
         case ["conversation"]:
             return _CONVERSATION
-        case ["conversation", "show" | "use" | "fork" | "export" | "drop"]:
+        case ["panel"] | ["conversation", "show" | "use" | "fork" | "export" | "drop"]:
             return notebook.talks.book.names()
         case ["cache"]:
             return ("clear",)
@@ -108,6 +119,10 @@ def _command(notebook: Notebook, words: list[str]) -> Iterable[str]:
             return ("--by", "--since", "--all")
         case ["budget"]:
             return ("off",)
+        case ["background"]:
+            return ("stop",)
+        case ["recording"]:
+            return ("prune",)
         case _:
             return ()
 

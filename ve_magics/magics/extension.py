@@ -17,7 +17,7 @@ from IPython.core.magic import (
 if TYPE_CHECKING:
     from ve_magics.magics.notebook import Notebook
 
-CELL_MAGICS = ("chat", "compare", "video")
+CELL_MAGICS = ("agent", "chat", "compare", "storyboard", "video")
 LINE_MAGICS = ("chat", "ve")
 _COMPLETED = (*(f"%%{name}" for name in CELL_MAGICS), *(f"%{name}" for name in LINE_MAGICS))
 _OURS = re.compile(rf"%%(?:{'|'.join(CELL_MAGICS)})(?:[ \t]|$)")
@@ -54,7 +54,7 @@ class VeMagics(Magics):
         usage: %%chat [MODEL] [-m MODEL] [-s SYSTEM] [-t T] [--max-tokens N] [--param K=V]
                       [-c NAME] [--new] [-f FORMAT] [--schema NAME] [--fix] [--raw]
                       [--image PATH] [--file PATH] [--fresh] [--no-cache] [--dry-run]
-                      [--timeout S] [--no-fallback] [-o NAME]
+                      [--background] [--timeout S] [--no-fallback] [-o NAME]
                %chat [the same flags] QUESTION
 
         MODEL is a route, an alias or provider/name; the default where left out (%ve shows it).
@@ -76,10 +76,12 @@ class VeMagics(Magics):
         --fresh          ask again although the answer is known
         --no-cache       neither look in the cache nor keep the answer
         --dry-run        show what would be sent, and send nothing
+        --background     end the cell at once; the answer grows in it while other cells run,
+                         and %ve wait waits for it
         --timeout S      give up after so many seconds
         --no-fallback    ask the first target only
-        -o NAME          keep the answer in a variable:
-                         .text .json .parsed .df .usage .cost .messages
+        -o NAME          keep the answer in a variable: .text .json .df .usage .cost .messages;
+                         with --schema the object itself, a list of them with .df
 
         Examples::
 
@@ -105,6 +107,44 @@ class VeMagics(Magics):
         from ve_magics.magics.chat import chat
 
         return self._run(chat, line, cell)
+
+    @no_var_expand
+    @cell_magic
+    def agent(self, line: str, cell: str) -> None:
+        """Let a model work with tools, step by step, until it has the answer.
+
+        usage: %%agent [MODEL] [-m MODEL] [--tools A,B] [--kb NAME] [--agents A,B] [--team]
+                       [--max-steps N] [--budget USD] [--approve ask|auto] [-c NAME] [--new]
+                       [-s SYSTEM] [-t T] [--max-tokens N] [--param K=V] [-f FORMAT] [--schema NAME]
+                       [--fix] [--raw] [--image PATH] [--file PATH] [--fresh] [--no-cache]
+                       [--dry-run] [--timeout S] [--no-fallback] [-o NAME]
+
+        --tools A,B      what it may call: functions of the notebook, generate_video,
+                         generate_image, fetch_url, python, and [mcp.NAME] servers;
+                         where left out, the functions that @ve_magics.tool marks
+        --kb NAME        let it search this knowledge base
+        --agents A,B     let it hand work to these agents: text, film, documents, data, and yours
+        --team           let it hand work to all of them
+        --max-steps N    at most so many questions to the model (12)
+        --budget USD     what the whole run may cost
+        --approve ask    you say yes to each call that costs money or has effects
+        --approve auto   the cell says it in advance for the tools that it names
+        -c NAME          go on with this conversation (%ve conversation)
+        -o NAME          keep the answer: .text .steps .calls .messages .cost .usage .df
+
+        The other flags are those of %%chat.
+
+        Examples::
+
+            %%agent --tools weather,book_table
+            Find a dry evening in Lyon this week and book a table for two.
+
+            %%agent --team --kb handbook --approve auto --budget 2
+            What does the handbook say about trains? Make a short film of it.
+        """
+        from ve_magics.magics.agent import agent
+
+        self._run(agent, line, cell)
 
     @no_var_expand
     @cell_magic
@@ -165,8 +205,44 @@ class VeMagics(Magics):
         self._run(video, line, cell)
 
     @no_var_expand
+    @cell_magic
+    def storyboard(self, line: str, cell: str) -> None:
+        """Make several shots side by side and join them into one film.
+
+        usage: %%storyboard [MODEL] [-m MODEL] [--shots N] [--seconds N] [--size WxH] [--seed N]
+                            [--param K=V] [--limit N] [--budget USD] [--no-expand] [--fresh]
+                            [--dry-run] [-o NAME]
+
+        The cell holds a story, which a chat model divides into shots, or a list of shots: a line
+        each that begins with - or a number; (4 s) in front is a shot's own length. What stands
+        before the list holds for all shots. Running the cell again makes only what isn't there.
+
+        --shots N        into so many shots a story is divided; 3 where left out
+        --seconds N      length of each shot
+        --size WxH       pixels, such as 1280x720
+        --seed N         makes a result repeatable where the model can
+        --param K=V      any other setting: aspect=16:9, resolution=720p
+        --limit N        so many shots are made at the same time; 4 where left out
+        --budget USD     refuse the film where it could cost more
+        --no-expand      send each shot as it stands; else a chat model writes it out
+        --fresh          make every shot again although it is there
+        --dry-run        show the shots and what they would cost, and make nothing
+        -o NAME          keep the film in a variable: .path .sheet .clips .shots .cost .duration
+
+        Examples::
+
+            %%storyboard --seconds 4 -o film
+            A lighthouse keeper in the 1920s, warm film grain.
+            - He climbs the stairs at dawn.
+            - (6 s) A storm breaks over the tower.
+        """
+        from ve_magics.magics.storyboard import storyboard
+
+        self._run(storyboard, line, cell)
+
+    @no_var_expand
     @line_magic
-    def ve(self, line: str) -> None:
+    def ve(self, line: str) -> Any:
         """Show and change what is in use.
 
         %ve                   model, provider, key, spending, cache, jobs, and why each holds
@@ -179,7 +255,13 @@ class VeMagics(Magics):
         %ve cache [clear]     the answers of this session
         %ve conversation      list | show | use | fork | export | drop
         %ve jobs [ORDER ID]   the videos: show, resume, cancel, settle, retry, forget
+        %ve panel [NAME]      chat in a panel, going on with a conversation: -m MODEL | -s SYSTEM
+        %ve gallery           the notebook's videos as cards: play, compare, cancel
+        %ve background        what goes on while other cells run; stop NUMBER | stop all
+        %ve wait              wait for all of it
+        %ve last              the last answer as an object
         %ve record [NAME]     write every answer beside the notebook
+        %ve recording         what is in the recording and what changed; prune drops what was not used
         %ve replay            answer from the recording only; no key, no network
         %ve live              stop recording or replaying
         %ve reload            read the configuration anew
@@ -187,7 +269,7 @@ class VeMagics(Magics):
         """
         from ve_magics.magics.status import ve
 
-        self._run(ve, line)
+        return self._run(ve, line)
 
     def _run(self, magic: Any, *arguments: str) -> Any:
         from ve_magics.errors import VeError

@@ -99,7 +99,7 @@ class Form(msgspec.Struct, frozen=True):
         return UnfitAnswerError(
             f"The answer {wanted}, asked twice: {problem}.",
             raw=text,
-            hint="What came is shown above, and in .text of -o NAME. Ask more plainly, or try another model.",
+            hint="What came is shown above, and %ve last holds it. Ask more plainly, or try another model.",
         )
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from ve_magics.engine.config import Config
 from ve_magics.engine.session import Session
+from ve_magics.magics.answer import Answer
+from ve_magics.magics.background import Background
 from ve_magics.magics.conversation import Talks
 from ve_magics.magics.portal import Portal
 
@@ -21,6 +23,8 @@ class Notebook:
     Attributes:
         failed: The last error of a cell of the user's own, and the cell's source; None where there was none.
         talks: The conversations.
+        background: What goes on while other cells run.
+        last: The answer that came last; None before the first.
     """
 
     def __init__(self, shell: Any, session: Session | None = None) -> None:
@@ -31,6 +35,8 @@ class Notebook:
         self._limit: tuple[float | None] | None = None
         self.failed: tuple[BaseException, str] | None = None
         self.talks = Talks(shell, lambda: self.session)
+        self.background = Background()
+        self.last: Answer | None = None
 
     @property
     def session(self) -> Session:
@@ -88,7 +94,8 @@ class Notebook:
         return self.session
 
     def close(self) -> None:
-        """Close the session's connections."""
+        """Stop what goes on in the background, and close the session's connections."""
+        self.background.stop()
         session, self._session = self._session, None
         if session is not None:
             self.portal.call(session.aclose())

@@ -17,6 +17,7 @@ import msgspec
 from ve_magics.errors import ArgumentsError
 from ve_magics.magics.answer import Answer
 from ve_magics.magics.attachments import IMAGE_LIMIT, image_type, picture_of
+from ve_magics.magics.pending import Pending
 from ve_magics.magics.traces import trace
 from ve_magics.messages import Image
 
@@ -54,6 +55,8 @@ def render(value: Any, *, cells: Sequence[str] = (), directory: Path | None = No
             return value
         case Answer():
             return value.text
+        case Pending():
+            return render(value.wait(), cells=cells, directory=directory)
         case None | bool() | int() | float() | complex():
             return str(value)
         case bytes() | bytearray() | memoryview():

@@ -81,3 +81,16 @@ def streaming_wanted(env: Mapping[str, str], shell: Any) -> bool:
         return bool(sys.stdout.isatty())
     parent = kernel.get_parent() or {}
     return bool(parent.get("content", {}).get("allow_stdin", True))
+
+
+def filled_in_later(shell: Any) -> bool:
+    """Tell whether a cell's output can still change when the cell has ended.
+
+    It can where somebody looks on. A program that runs a notebook takes no output of a cell that has ended, and ends
+    the kernel after the last one, so that what came later would be lost.
+    """
+    kernel = getattr(shell, "kernel", None)
+    if kernel is None:
+        return True
+    parent = kernel.get_parent() or {}
+    return bool((parent.get("content") or {}).get("allow_stdin", True))

@@ -9,6 +9,8 @@ from ve_magics.engine.keys import save_to_keyring
 from ve_magics.engine.local import running_servers
 from ve_magics.engine.models import living_models
 from ve_magics.errors import ArgumentsError, ConfigError, VeError
+from ve_magics.magics.answer import Answer
+from ve_magics.magics.background import background
 from ve_magics.magics.budget import budget
 from ve_magics.magics.conversation import conversation
 from ve_magics.magics.jobs import jobs
@@ -18,12 +20,13 @@ from ve_magics.magics.usage import usage
 
 USAGE = (
     "%ve [models [PROVIDER] | use MODEL | key PROVIDER | usage … | budget [AMOUNT | off] | cache [clear]"
-    " | conversation … | jobs … | record [NAME] | replay | live | reload | doctor]"
+    " | conversation … | jobs … | panel [NAME] | gallery | background … | wait | last | record [NAME]"
+    " | recording [prune] | replay | live | reload | doctor]"
 )
 
 
-def ve(notebook: Notebook, line: str) -> None:
-    """Run `%ve`.
+def ve(notebook: Notebook, line: str) -> Answer | None:
+    """Run `%ve`, and return what the line asks for: the last answer, or None.
 
     Raises:
         VeError: The line is not understood, or what it asks for can't be done.
@@ -32,7 +35,7 @@ def ve(notebook: Notebook, line: str) -> None:
     command = _COMMANDS.get(verb)
     if command is None:
         raise ArgumentsError(f"%ve has no command {verb!r}.", hint=f"Usage: {USAGE}")
-    command(notebook, words)
+    return command(notebook, words)
 
 
 def _show(rows: list[tuple[str, str]] | str) -> None:
@@ -88,6 +91,8 @@ def _status(notebook: Notebook, words: list[str]) -> None:
             )
         )
     rows.append(("cache", f"{session.cache.size().entries} answers of this session"))
+    if running := notebook.background.running:
+        rows.append(("background", f"{len(running)} running: %ve background"))
     servers = notebook.portal.call(running_servers(session.gateway))
     rows += [
         ("running here", f"{server.provider} ({len(server.models)} models): %ve use {server.suggestion}")
@@ -230,10 +235,38 @@ def _live(notebook: Notebook, words: list[str]) -> None:
     _show("Answers come live and are not recorded.")
 
 
+def _wait(notebook: Notebook, words: list[str]) -> None:
+    _nothing_more("%ve wait", words)
+    notebook.background.wait()
+
+
+def _background(notebook: Notebook, words: list[str]) -> None:
+    background(notebook.background, words)
+
+
+def _last(notebook: Notebook, words: list[str]) -> Answer:
+    _nothing_more("%ve last", words)
+    if notebook.last is None:
+        raise ArgumentsError("No answer has come yet.", hint="Ask: %%chat")
+    return notebook.last
+
+
 def _reload(notebook: Notebook, words: list[str]) -> None:
     _nothing_more("%ve reload", words)
     notebook.reload()
     _status(notebook, [])
+
+
+def _panel(notebook: Notebook, words: list[str]) -> None:
+    from ve_magics.magics.panel import panel
+
+    panel(notebook, words)
+
+
+def _gallery(notebook: Notebook, words: list[str]) -> None:
+    from ve_magics.magics.gallery import gallery
+
+    gallery(notebook, words)
 
 
 def _doctor(notebook: Notebook, words: list[str]) -> None:
@@ -249,7 +282,7 @@ def _nothing_more(command: str, words: list[str]) -> None:
         raise ArgumentsError(f"{command} takes nothing more than that.", hint=f"Usage: {USAGE}")
 
 
-_COMMANDS: dict[str, Callable[[Notebook, list[str]], None]] = {
+_COMMANDS: dict[str, Callable[[Notebook, list[str]], Answer | None]] = {
     "": _status,
     "models": _models,
     "use": _use,
@@ -262,6 +295,11 @@ _COMMANDS: dict[str, Callable[[Notebook, list[str]], None]] = {
     "replay": _replay,
     "live": _live,
     "jobs": jobs,
+    "panel": _panel,
+    "gallery": _gallery,
+    "background": _background,
+    "wait": _wait,
+    "last": _last,
     "reload": _reload,
     "doctor": _doctor,
 }

@@ -16,13 +16,15 @@ from ve_magics.errors import JobError, JobExpiredError, JobFailedError, StoreErr
 from ve_magics.jobs import Job, VideoRequest
 from ve_magics.magics import attachments
 from ve_magics.magics.arguments import named_model
+from ve_magics.magics.background import Errand
 from ve_magics.magics.clip import Clip
 from ve_magics.magics.direction import Director, draft
-from ve_magics.magics.failure import explain
+from ve_magics.magics.failure import explain, one_line
 from ve_magics.magics.late import LateOutput
 from ve_magics.magics.notebook import Notebook
 from ve_magics.magics.plain import show_text
 from ve_magics.magics.progress import Progress
+from ve_magics.magics.screen import filled_in_later
 from ve_magics.magics.video_arguments import video_parser, video_request
 from ve_magics.routing import Target
 
@@ -72,7 +74,7 @@ def video(notebook: Notebook, line: str, cell: str) -> None:
         return
     order.target = film_target(session, model)
     order.director = None if options.no_expand else Director(session, order.target)
-    if options.background:
+    if options.background and filled_in_later(notebook.shell):
         begin(order)
     else:
         order.finish(_wait(order))
@@ -216,11 +218,14 @@ def begin(order: Order) -> None:
         " Run the cell again, or %ve jobs, to see it.",
         {"jobs": [job.id for job in jobs if job is not None]},
     )
-    order.notebook.portal.submit(_follow(order, late, news))
+    errand = Errand(f"{order.target}: {one_line(order.request.prompt)[:40]}", order.notebook.cell)
+    order.notebook.background.begin(errand, order.notebook.portal, _follow(order, late, news))
 
 
-async def _follow(order: Order, late: LateOutput, news: AsyncGenerator[tuple[Job | None, ...], None]) -> None:
-    """Show in the cell that began it what becomes of an order."""
+async def _follow(
+    order: Order, late: LateOutput, news: AsyncGenerator[tuple[Job | None, ...], None]
+) -> VeError | None:
+    """Show in the cell that began it what becomes of an order; returns what went wrong."""
     begun = shown = time.monotonic()
     jobs: tuple[Job | None, ...] = ()
     try:
@@ -234,11 +239,15 @@ async def _follow(order: Order, late: LateOutput, news: AsyncGenerator[tuple[Job
         order.hand_over(clips)
         late.fill(*order.output(clips))
     except OSError as error:
-        late.say(
-            "\n".join(explain(StoreError(f"The video can't be shown: {error.strerror}."))), {"failed": True}
-        )
+        return _told(late, StoreError(f"The video can't be shown: {error.strerror}."))
     except VeError as error:
-        late.say("\n".join(explain(error)), {"failed": True})
+        return _told(late, error)
+    return None
+
+
+def _told(late: LateOutput, error: VeError) -> VeError:
+    late.say("\n".join(explain(error)), {"failed": True})
+    return error
 
 
 def film_target(session: Session, model: str) -> Target:
