@@ -38,6 +38,8 @@ DEFAULT_VIDEO: Mapping[str, str] = {
     "vectorengine": "sora-2",
     "runway": "gen4.5",
     "luma": "ray-3.2",
+    "dashscope": "wan2.7-t2v",
+    "minimax": "MiniMax-Hailuo-2.3",
     "sim": "film",
 }
 """The video model that a provider is asked for where the user has named none."""
@@ -132,6 +134,8 @@ KNOWN_MODELS: Mapping[str, tuple[str, ...]] = {
     ),
     "runway": ("gen4.5", "gen4_turbo", "veo3.1", "veo3.1_fast"),
     "luma": ("ray-3.2",),
+    "dashscope": ("wan2.7-t2v", "wan2.7-i2v", "wan2.7-r2v", "wan2.6-r2v"),
+    "minimax": ("MiniMax-Hailuo-2.3", "MiniMax-H3"),
     "deepseek": ("deepseek-chat", "deepseek-reasoner"),
     "sim": ("tutor", "thinker", "film", "embed", "image", "rerank"),
 }
@@ -146,6 +150,10 @@ FAMILIES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("veo-", ("vertex",)),
     ("gen4", ("runway",)),
     ("ray-", ("luma",)),
+    ("kling-", ("kling",)),
+    ("minimax-h", ("minimax",)),
+    ("wan2.", ("dashscope",)),
+    ("wanx2.", ("dashscope",)),
     ("claude-", ("anthropic", "vectorengine")),
     ("gemini-omni-", ("google",)),
     ("gemini-", ("google", "vertex", "vectorengine")),
