@@ -34,6 +34,7 @@ CODES: dict[str, ErrorKind] = {
     "not_found_error": "model_not_found",
     "not_found": "model_not_found",
     "resource_not_found": "model_not_found",
+    "task_not_exist": "model_not_found",
     "context_length_exceeded": "context_length",
     "token_limit_exceeded": "context_length",
     "string_too_long": "context_length",

@@ -47,7 +47,7 @@ def refusal(status: int, headers: Mapping[str, str], value: Mapping[str, Any]) -
     if not isinstance(error, dict):
         return failure(status, sentence(error), headers=headers)
     codes = tuple(text(error.get(name)) for name in ("code", "type", "status"))
-    message = text(error.get("message") or error.get("msg")) or sentence(error)
+    message = text(error.get("message") or error.get("msg")) or (sentence(error) if error else "")
     return failure(status, message, codes=codes, param=text(error.get("param")) or None, headers=headers)
 
 

@@ -12,6 +12,8 @@ VIDEO_DIALECTS: dict[str, str] = {
     "gemini_interactions_videos": "ve_magics.dialects.videos.gemini_interactions",
     "runway": "ve_magics.dialects.videos.runway",
     "luma": "ve_magics.dialects.videos.luma",
+    "video_generations": "ve_magics.dialects.videos.video_generations",
+    "unified_videos": "ve_magics.dialects.videos.unified_videos",
     "openrouter_videos": "ve_magics.dialects.videos.openrouter_videos",
     "xai_videos": "ve_magics.dialects.videos.xai_videos",
     "siliconflow_videos": "ve_magics.dialects.videos.siliconflow_videos",
