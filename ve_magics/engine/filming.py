@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -41,6 +42,20 @@ Direct = Callable[[VideoRequest], Awaitable[Directed]]
 
 SIDE_BY_SIDE = 4
 """Videos of one cell that are made at the same time."""
+
+
+class Shot(NamedTuple):
+    """One of several videos.
+
+    Attributes:
+        request: What is to be filmed.
+        take: Which of several videos of the same request.
+        direct: Writes its prompt; None sends the user's own.
+    """
+
+    request: VideoRequest
+    take: int = 1
+    direct: Direct | None = None
 
 
 def film_key(request: VideoRequest, model: str, take: int = 1, *, directed: bool = True) -> str:
@@ -144,7 +159,7 @@ class Filming:
         if job_id is None:
             self._gateway.config.key(target.provider)
             stem = "" if fresh else file_stem(request.prompt, key[:8])
-            self.check_budget(request, target)
+            self._check_budget([request], target)
             directed = Directed(asked) if direct is None else await direct(asked)
             job = await self.engine.submit(
                 directed.request,
@@ -184,42 +199,83 @@ class Filming:
             BudgetError: They could pass a limit together; nothing was sent.
             VeError: One of them can't be made; the others were waited for.
         """
-        await self.resume(notebook)
-        asked = msgspec.structs.replace(request, model=target.model)
-        plain = direct is None
-        keys = [film_key(request, model, take, directed=not plain) for take in range(1, count + 1)]
-        missing = count
-        for key in () if fresh else keys:
-            known = self._known(key, asked, target, notebook, directed=not plain)
-            if known is not None:
-                self._made[key] = known
-                missing -= 1
-        self.check_budget(request, target, missing)
-        jobs: list[Job | None] = [None] * count
-        free, changed = asyncio.Semaphore(SIDE_BY_SIDE), asyncio.Event()
+        shots = [Shot(request, take, direct) for take in range(1, count + 1)]
+        reel = self.reel(
+            shots, model, target, folder=folder, notebook=notebook, cell=cell, fresh=fresh, limit=SIDE_BY_SIDE
+        )
+        async with aclosing(reel):
+            async for jobs in reel:
+                yield jobs
 
-        async def make(take: int) -> None:
+    async def reel(
+        self,
+        shots: Sequence[Shot],
+        model: str,
+        target: Target,
+        *,
+        folder: Path,
+        notebook: str,
+        cell: str = "",
+        fresh: bool = False,
+        limit: int = SIDE_BY_SIDE,
+        again: int = 0,
+    ) -> AsyncGenerator[tuple[Job | None, ...], None]:
+        """Yield the jobs that make several videos, now and after each change; None for one not begun.
+
+        Args:
+            shots: What is to be filmed.
+            model: The model as the user named it.
+            target: Who is to make it.
+            folder: Where the files land.
+            notebook: Path of the notebook.
+            cell: Id of the cell.
+            fresh: Make them again although they are known.
+            limit: So many are made at the same time at most.
+            again: How often a shot that failed by no fault of its own is ordered anew.
+
+        Raises:
+            BudgetError: They could pass a limit together; nothing was sent.
+            VeError: One of them can't be made; the others were waited for.
+        """
+        await self.resume(notebook)
+        missing = []
+        for request, take, direct in shots:
+            asked = msgspec.structs.replace(request, model=target.model)
+            key = film_key(request, model, take, directed=direct is not None)
+            known = None if fresh else self._known(key, asked, target, notebook, directed=direct is not None)
+            if known is None:
+                missing.append(request)
+            else:
+                self._made[key] = known
+        self._check_budget(missing, target)
+        jobs: list[Job | None] = [None] * len(shots)
+        free, changed = asyncio.Semaphore(limit), asyncio.Event()
+
+        async def make(number: int, shot: Shot) -> None:
             async with free:
-                news = self.film(
-                    request,
-                    model,
-                    target,
-                    folder=folder,
-                    notebook=notebook,
-                    cell=cell,
-                    fresh=fresh,
-                    take=take,
-                    direct=direct,
-                )
-                async with aclosing(news):
-                    async for job in news:
-                        jobs[take - 1] = job
-                        changed.set()
+                for left in range(again, -1, -1):
+                    news = self.film(
+                        shot.request,
+                        model,
+                        target,
+                        folder=folder,
+                        notebook=notebook,
+                        cell=cell,
+                        fresh=fresh,
+                        take=shot.take,
+                        direct=shot.direct,
+                    )
+                    async with aclosing(news):
+                        async for job in news:
+                            jobs[number] = job
+                            changed.set()
+                    if not left or not _worth_another(jobs[number]):
+                        return
 
         def ended(_: object) -> None:
             changed.set()
 
-        makers = [asyncio.create_task(make(take)) for take in range(1, count + 1)]
+        makers = [asyncio.create_task(make(number, shot)) for number, shot in enumerate(shots)]
         for maker in makers:
             maker.add_done_callback(ended)
         try:
@@ -241,6 +297,12 @@ class Filming:
         with suppress(StoreError):
             self.engine.note_seen(job.id)
 
+    def has(self, request: VideoRequest, model: str, target: Target, notebook: str) -> bool:
+        """Tell whether a video, its prompt the user's own, is made or in the making, so that nothing would be paid."""
+        asked = msgspec.structs.replace(request, model=target.model)
+        key = film_key(request, model, directed=False)
+        return self._known(key, asked, target, notebook, directed=False) is not None
+
     def _known(
         self, key: str, asked: VideoRequest, target: Target, notebook: str, *, directed: bool
     ) -> str | None:
@@ -259,26 +321,27 @@ class Filming:
         ]
         return left[-1] if left else None
 
-    def check_budget(self, request: VideoRequest, target: Target, count: int = 1) -> None:
-        """Look whether so many videos may be ordered.
+    def _check_budget(self, requests: Sequence[VideoRequest], target: Target) -> None:
+        """Look whether these videos may be ordered together.
 
         Raises:
             BudgetError: They could pass a limit, or nobody knows what they cost.
         """
-        if self._purse is None or not self._purse.limited or count <= 0:
+        if self._purse is None or not self._purse.limited or not requests:
             return
-        each = self.price(request, target)
-        if each is None and not self._purse.limits.allow_unknown:
+        prices = [self.price(request, target) for request in requests]
+        known = [price for price in prices if price is not None]
+        if len(known) < len(prices) and not self._purse.limits.allow_unknown:
             hint = (
                 f'Give its price in your configuration: [prices."{target}"] second = … in dollars,'
                 " or set allow_unknown = true under [budget]."
             )
-            if request.seconds is None:
+            if any(request.seconds is None for request in requests):
                 hint = f"Name a length: --seconds N. {hint}"
             raise BudgetError(
                 f"There is a budget, and nobody knows what this video of {target} costs.", hint=hint
             )
-        with self._purse.reserved(None if each is None else each * count, str(target)):
+        with self._purse.reserved(sum(known) if known else None, str(target)):
             return
 
     def committed(self, notebook: str | None = None) -> float:
@@ -335,6 +398,12 @@ class Filming:
 def _there(job: Job) -> bool:
     """Whether a job's video lies on this machine."""
     return job.state == "succeeded" and Path(job.path).is_file()
+
+
+def _worth_another(job: Job | None) -> bool:
+    """Whether a video failed by no fault of its request, so that another order may bring it."""
+    failure = job.failure if job is not None and job.state == "failed" and not job.fetches else None
+    return failure is not None and failure.kind in ("server", "overloaded", "timeout", "network", "job")
 
 
 def _unfetched(job: Job | None) -> bool:

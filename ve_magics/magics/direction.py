@@ -18,14 +18,16 @@ class Director:
     Args:
         session: Asks the chat model; the answer is cached, recorded, booked and held to the budgets like any other.
         target: Who films.
+        story: What the film tells of which each video is one shot; empty where they stand alone.
 
     Attributes:
         note: Why the prompt goes as it is; empty where it doesn't.
     """
 
-    def __init__(self, session: Session, target: Target) -> None:
+    def __init__(self, session: Session, target: Target, story: str = "") -> None:
         self._session = session
         self._target = target
+        self._story = story
         self.note = ""
 
     async def __call__(self, request: VideoRequest) -> Directed:
@@ -34,12 +36,12 @@ class Director:
         Raises:
             BudgetError: The question could pass a limit; nothing was sent.
         """
-        chat = self._session.config.default("chat").model
-        config = self._session.config
-        if _simulated(self._session, chat) and not config.provider(self._target.provider).simulated:
+        chat = chat_model(self._session, self._target)
+        if not chat:
             directed = Directed(request, note=NOBODY)
         else:
-            directed = await direct(request, self._target.model, ask=self._session.complete, chat=chat)
+            ask = self._session.complete
+            directed = await direct(request, self._target.model, ask=ask, chat=chat, story=self._story)
         self.note = directed.note
         return directed
 
@@ -56,6 +58,16 @@ def draft(notebook: Notebook, request: VideoRequest, target: Target, line: str) 
     cell = "\n".join([" ".join(["%%video", *words, "--no-expand"]), directed.request.prompt])
     notebook.shell.set_next_input(cell, replace=False)
     show_text(f"({directed.note})\n{cell}" if directed.note else cell)
+
+
+def chat_model(session: Session, target: Target) -> str:
+    """Return the chat model that writes for a video model; empty where there is none.
+
+    The simulator writes for its own films only: what it makes up would be paid for elsewhere.
+    """
+    chat = session.config.default("chat").model
+    films_cost = not session.config.provider(target.provider).simulated
+    return "" if films_cost and _simulated(session, chat) else chat
 
 
 def _simulated(session: Session, model: str) -> bool:

@@ -90,13 +90,27 @@ def video_request(
     prompt = cell.removesuffix("\n")
     if not prompt.strip():
         raise ArgumentsError("The prompt is empty.", hint="Write what is to be seen below the %%video line.")
+    request = video_settings(options, prompt, seconds=options.seconds)
+    return msgspec.structs.replace(request, first_frame=first_frame)
+
+
+def video_settings(options: argparse.Namespace, prompt: str, *, seconds: float | None) -> VideoRequest:
+    """Return a request with the settings of a line.
+
+    Args:
+        options: The parsed line.
+        prompt: What is to be filmed.
+        seconds: Length; None leaves it to `--param` or the provider.
+
+    Raises:
+        ArgumentsError: A setting has the wrong type.
+    """
     known = {name: value for name, value in options.param if name in VIDEO_PARAMETERS}
     extra = {name: value for name, value in options.param if name not in VIDEO_PARAMETERS}
-    for name in ("seconds", "size", "seed"):
-        if getattr(options, name) is not None:
-            known[name] = getattr(options, name)
+    given = {"seconds": seconds, "size": options.size, "seed": options.seed}
+    known.update({name: value for name, value in given.items() if value is not None})
     try:
         request = msgspec.convert({"prompt": prompt, **known}, VideoRequest)
     except msgspec.ValidationError as error:
         raise ArgumentsError(f"--param: {error}.", hint="Write it like --param aspect=16:9") from None
-    return msgspec.structs.replace(request, first_frame=first_frame, extra=extra)
+    return msgspec.structs.replace(request, extra=extra)

@@ -136,3 +136,35 @@ def _scene(text: str, *, chinese: bool) -> dict[str, str]:
         stop = place.start() if place and place.start() > doing.start() else len(text)
         action = text[doing.start() : stop].split(",", maxsplit=1)[0].strip()
     return {"subject": subject, "action": action or "moves slowly through the frame", "setting": setting}
+
+
+def scenes(story: str, count: int) -> list[str]:
+    """Return the scenes of a story: what it tells one after the other, and where that is too little, other views.
+
+    Args:
+        story: What the film is about.
+        count: How many scenes.
+    """
+    story = _REQUEST.sub("", story.strip()).strip()
+    chinese = bool(re.search("[\u4e00-\u9fff]", story))
+    head, colon, rest = (
+        re.split(r"([:：])", story, maxsplit=1) if re.search("[:：]", story) else ("", "", story)
+    )
+    told = [
+        part.strip(" .。")
+        for part in re.split(r"[,，;；。\n]|\. |，然后|\b(?:and )?then\b", rest)
+        if part.strip(" .。")
+    ]
+    told = [re.sub(r"^(?:and|最后|然后|接着)\s*", "", part) for part in told]
+    told = [
+        f"{part} ({head.strip()})" if colon and not chinese else f"{head.strip()}，{part}" if colon else part
+        for part in told
+    ]
+    views = (
+        ("{}，远景", "{}，特写", "{}，结尾的全景")
+        if chinese
+        else ("{}, seen from afar", "{}, close up", "{}, a last wide view")
+    )
+    while 0 < len(told) < count:
+        told.append(views[(len(told) - 1) % 3].format(told[0]))
+    return told[:count]

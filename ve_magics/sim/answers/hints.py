@@ -172,6 +172,14 @@ class Hints:
             or self.words(name)
         )
 
+    def scenes(self, name: str, wanted: int) -> list[str]:
+        """Return the scenes of a story, for a list that is called so; none for any other list."""
+        return (
+            director.scenes(self._facts.text, wanted)
+            if name.lower() in ("shots", "scenes", "镜头", "分镜")
+            else []
+        )
+
     def _pools(self) -> dict[str, Sequence[str]]:
         """Return what the text names, by what it means."""
         facts, lowered = self._facts, self._facts.text.lower()

@@ -134,6 +134,8 @@ class Filler:
         if inner is False:
             return items
         wanted = min(most, max(least, len(items), self._hints.how_many(name) if depth <= DEEPEST else 0))
+        if scenes := self._hints.scenes(name, wanted):
+            return [_told(self._resolved(inner, depth), scene) for scene in scenes]
         if isinstance(inner, Mapping):
             inner = self._resolved(inner, depth)
             if isinstance(options := inner.get("enum"), Sequence):
@@ -183,6 +185,17 @@ class Filler:
             text = (text or "x") + " " + "x" * least
             text = text[:least]
         return text if most is None else text[: int(most)]
+
+
+def _told(schema: Schema, scene: str) -> Any:
+    """Return a scene as an item of a list: the words themselves, or an object whose every text is the scene."""
+    if schema.get("type") != "object":
+        return scene
+    return {
+        name: scene
+        for name, inner in (schema.get("properties") or {}).items()
+        if inner.get("type") == "string"
+    }
 
 
 def _fits(pattern: str, text: str) -> bool:

@@ -43,6 +43,9 @@ _MEANS = {
     "query": "sql database query table rows 数据库 查询",
     "weekday": "date day calendar event meeting schedule 日期 日历 会议 日程",
     "random": "dice roll random 骰子 随机",
+    "video": "video film movie clip footage 视频 影片 短片 电影",
+    "picture": "picture image photo drawing illustration draw 图片 图像 照片 插画",
+    "document": "document handbook policy manual guideline docs 文档 手册 制度 规定 文件",
 }  # fmt: skip
 _IDEAS = {
     word: frozenset(idea for idea, group in _MEANS.items() if word in group.split())
@@ -50,6 +53,7 @@ _IDEAS = {
     for word in group.split()
 }
 _CLAUSES = re.compile(r"[,;，；、]|\band\b|\bthen\b|\balso\b|然后|并且|以及|和|再", re.IGNORECASE)
+_MARKS = re.compile(r"</?data\b[^>]*>")
 _FAILED = re.compile(r"^\s*(?:error|failed|traceback|exception)\b|^\s*\{\s*\"error\"", re.IGNORECASE)
 
 
@@ -265,6 +269,7 @@ def _subject(call: ToolCall | None) -> str:
 
 
 def _shown(text: str) -> str:
+    text = _MARKS.sub("", text).strip()
     try:
         value = msgspec.json.decode(text)
     except msgspec.DecodeError:
