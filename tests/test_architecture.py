@@ -99,6 +99,7 @@ SHARED_BY_DIALECTS = {
     "nesting": "one bound on how deep JSON from outside may go",
     "data_urls": "one way for binary content to travel inside JSON",
     "openai_faults": "one error shape, whichever of OpenAI's formats is spoken",
+    "google_faults": "one error shape, whichever of Google's interfaces is spoken",
 }
 CONTRACTS = ("dialects.contract", "engine.transport.wire", "messages", "events", "jobs", "routing")
 PROVIDER_NAMES = re.compile(

@@ -22,7 +22,9 @@ def test_a_row_is_sound(row: Provider) -> None:
     assert row.keyless or row.key_names
     assert row.name == row.name.lower()
     assert "/" not in row.name
-    assert all(name == name.upper() and name.endswith("_KEY") for name in row.key_names)
+    assert all(
+        name == name.upper() and name.endswith(("_KEY", "_SECRET", "_TOKEN")) for name in row.key_names
+    )
     assert all(name == name.lower() for name, _ in row.headers)
 
 

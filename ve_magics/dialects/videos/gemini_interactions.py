@@ -8,19 +8,19 @@ from urllib.parse import quote
 
 import msgspec
 
+from ve_magics.dialects import google_faults as faults
 from ve_magics.dialects.contract import WireRequest
 from ve_magics.dialects.extras import with_extra
-from ve_magics.dialects.generate_content import faults, models
-from ve_magics.dialects.generate_content.media import media_type
 from ve_magics.dialects.videos import google_files
 from ve_magics.dialects.videos.contract import Source, Variant
 from ve_magics.dialects.videos.limits import Limits
-from ve_magics.dialects.videos.pictures import picture_bytes
+from ve_magics.dialects.videos.pictures import picture_bytes, picture_type
 from ve_magics.dialects.videos.polled import PolledVideos, get
 from ve_magics.dialects.videos.reading import epoch, job_failure, objects, text
 from ve_magics.dialects.videos.shapes import shaped
 from ve_magics.dialects.videos.statuses import remote_state
 from ve_magics.dialects.videos.veo.answers import decode_answer
+from ve_magics.dialects.videos.veo.table import bare
 from ve_magics.errors import DecodeError
 from ve_magics.jobs import Job, JobFailure, JobReply, VideoRequest
 from ve_magics.messages import Image
@@ -59,7 +59,7 @@ class GeminiInteractionsVideos(PolledVideos):
 
     def check(self, request: VideoRequest) -> None:
         """Look at a request before money is spent on it; raises as the contract says."""
-        super().check(msgspec.structs.replace(shaped(request), model=models.bare(request.model)))
+        super().check(msgspec.structs.replace(shaped(request), model=bare(request.model)))
         for field, picture in _pictures(request):
             _content(picture, field, loads=True)
 
@@ -68,7 +68,7 @@ class GeminiInteractionsVideos(PolledVideos):
         self.check(request)
         loads = provider.quirks.image_urls
         pictures = [_content(picture, field, loads=loads) for field, picture in _pictures(request)]
-        body: dict[str, Any] = {"model": models.bare(request.model)} if request.model else {}
+        body: dict[str, Any] = {"model": bare(request.model)} if request.model else {}
         said = {"type": "text", "text": request.prompt}
         body["input"] = [*pictures, said] if pictures else request.prompt
         body["background"] = True
@@ -132,8 +132,7 @@ def _content(picture: Image, field: str, *, loads: bool) -> dict[str, Any]:
     )
     uri = "" if picture.data else picture.file_id or address
     if uri:
-        kind = media_type(picture)
-        return {"type": "image", "uri": uri} | ({"mime_type": kind} if kind else {})
+        return {"type": "image", "uri": uri, "mime_type": picture_type(picture)}
     data, kind = picture_bytes(picture, field, NAME)
     return {"type": "image", "data": data, "mime_type": kind}
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import base64
+from urllib.parse import urlsplit
 
 from ve_magics.dialects.data_urls import encode_data_url
-from ve_magics.dialects.generate_content.media import media_type
 from ve_magics.errors import UnsupportedError
 from ve_magics.messages import Image
 from ve_magics.providers import Provider
+
+_STARTS = ((b"\x89PNG", "image/png"), (b"GIF8", "image/gif"), (b"RIFF", "image/webp"))
+_ENDINGS = {"png": "image/png", "gif": "image/gif", "webp": "image/webp", "heic": "image/heic"}
 
 
 def encode_picture(picture: Image, field: str, dialect: str, *, bare: bool = False) -> str:
@@ -41,7 +44,7 @@ def picture_address(picture: Image, provider: Provider, field: str, dialect: str
     if picture.file_id:
         return picture.file_id
     if picture.data:
-        return encode_data_url(media_type(picture), picture.data)
+        return encode_data_url(picture_type(picture), picture.data)
     if picture.url and provider.quirks.image_urls:
         return picture.url
     raise UnsupportedError(field, dialect, hint="Give the picture itself.")
@@ -55,4 +58,13 @@ def picture_bytes(picture: Image, field: str, dialect: str) -> tuple[str, str]:
     """
     if not picture.data:
         raise UnsupportedError(field, dialect, hint="Give the picture itself.")
-    return base64.b64encode(picture.data).decode(), media_type(picture)
+    return base64.b64encode(picture.data).decode(), picture_type(picture)
+
+
+def picture_type(picture: Image) -> str:
+    """Return the media type of a picture; where it isn't told, what its bytes or its address look like."""
+    if picture.media_type:
+        return picture.media_type
+    ending = urlsplit(picture.url).path.rpartition(".")[2].lower()
+    found = (kind for start, kind in _STARTS if picture.data.startswith(start))
+    return next(found, "") or _ENDINGS.get(ending, "image/jpeg")

@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
+from ve_magics.dialects import google_faults as faults
 from ve_magics.dialects.failures import is_html, page_reply
-from ve_magics.dialects.generate_content import faults
 from ve_magics.dialects.videos.google_files import INSIDE
 from ve_magics.dialects.videos.reading import job_failure, number, objects, text
 from ve_magics.errors import DecodeError

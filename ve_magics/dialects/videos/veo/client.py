@@ -9,16 +9,15 @@ from urllib.parse import quote
 
 import msgspec
 
+from ve_magics.dialects import google_faults as faults
 from ve_magics.dialects.contract import WireRequest
-from ve_magics.dialects.generate_content import faults, models
-from ve_magics.dialects.generate_content.media import media_type
 from ve_magics.dialects.videos import google_files
 from ve_magics.dialects.videos.contract import Source, Variant
-from ve_magics.dialects.videos.pictures import picture_bytes
+from ve_magics.dialects.videos.pictures import picture_bytes, picture_type
 from ve_magics.dialects.videos.polled import PolledVideos, whole_seconds
 from ve_magics.dialects.videos.shapes import shaped
 from ve_magics.dialects.videos.veo.answers import decode_answer, decode_operation, find_film
-from ve_magics.dialects.videos.veo.table import LIMITS, NAME
+from ve_magics.dialects.videos.veo.table import LIMITS, NAME, bare
 from ve_magics.errors import DecodeError, UnsupportedError
 from ve_magics.jobs import Job, JobReply, VideoRequest
 from ve_magics.messages import Image
@@ -42,9 +41,9 @@ class Veo(PolledVideos):
 
     def check(self, request: VideoRequest) -> None:
         """Look at a request before money is spent on it; raises as the contract says."""
+        super().check(msgspec.structs.replace(shaped(request), model=bare(request.model)))
         if not request.model:
             raise UnsupportedError("model", self.name, message="Veo is asked under the name of a model.")
-        super().check(msgspec.structs.replace(shaped(request), model=models.bare(request.model)))
         whole_seconds(request, self.name)
         for field, picture in _pictures(request):
             _picture(picture, field)
@@ -63,7 +62,7 @@ class Veo(PolledVideos):
             ]
         outer = {name: value for name, value in request.extra.items() if name in _OF_INSTANCE}
         body = {"instances": [{**instance, **outer}], "parameters": _parameters(shaped(request))}
-        return WireRequest(models.path(request.model, "predictLongRunning"), msgspec.json.encode(body))
+        return WireRequest(_path(request.model, "predictLongRunning"), msgspec.json.encode(body))
 
     def decode_object(self, status: int, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
         """Return the JSON object of a good answer; raises as the contract says."""
@@ -84,7 +83,7 @@ class Veo(PolledVideos):
         if name.startswith("models/"):
             return WireRequest(f"/{quote(name, safe='/-._~')}", method="GET", headers=())
         found = _MODEL.search(name)
-        path = models.path(found[1] if found else job.model, "fetchPredictOperation")
+        path = _path(found[1] if found else job.model, "fetchPredictOperation")
         return WireRequest(path, msgspec.json.encode({"operationName": name}))
 
     def encode_fetch(self, job: Job, provider: Provider, variant: Variant) -> tuple[Source, ...]:
@@ -92,6 +91,10 @@ class Veo(PolledVideos):
         if variant != "video":
             return ()
         return google_files.sources(job, provider, self.encode_poll(job), find_film)
+
+
+def _path(model: str, method: str) -> str:
+    return f"/models/{quote(bare(model), safe='-._~@')}:{method}"
 
 
 def _pictures(request: VideoRequest) -> list[tuple[str, Image]]:
@@ -104,7 +107,7 @@ def _pictures(request: VideoRequest) -> list[tuple[str, Image]]:
 def _picture(picture: Image, field: str = "first_frame") -> dict[str, Any]:
     """Return a picture as bytes with their type, or as a file in a bucket."""
     if picture.url.startswith("gs://") and not picture.data:
-        return {"gcsUri": picture.url, "mimeType": media_type(picture)}
+        return {"gcsUri": picture.url, "mimeType": picture_type(picture)}
     data, kind = picture_bytes(picture, field, NAME)
     return {"bytesBase64Encoded": data, "mimeType": kind}
 

@@ -16,3 +16,8 @@ LIMITS: dict[str, Limits] = {
     "veo-3.1-fast-generate-preview": _VEO_3_1,
 }
 """By model; other models are their provider's business."""
+
+
+def bare(model: str) -> str:
+    """Return a model's name without the folder that it may stand in."""
+    return model.rpartition("/")[2]
