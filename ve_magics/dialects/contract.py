@@ -73,10 +73,72 @@ class Encoder(Protocol):
         """Return the bytes that tell, inside a reply that has begun, that it broke; nothing may follow them."""
 
 
+class Cut(msgspec.Struct, frozen=True):
+    """A place at which a request may be cut in two: a prefix that others may share, and what is asked after it.
+
+    Attributes:
+        digest: The same for equal prefixes of the same model.
+        size: Turns before the cut.
+        tokens: About how many tokens stand before it.
+    """
+
+    digest: str
+    size: int
+    tokens: int
+
+
+class KeptPrefix(msgspec.Struct, frozen=True):
+    """A prefix that a provider keeps.
+
+    Attributes:
+        name: What the provider calls it.
+        tokens: What was read to keep it; 0 where nobody said.
+    """
+
+    name: str
+    tokens: int
+
+
+class PrefixKeeper(Protocol):
+    """Prefixes that a provider keeps under a name, for as long as it is paid for that.
+
+    Only for dialects in which such a thing has to be made by a call of its own.
+    """
+
+    def lifetime(self, request: ChatRequest) -> int | None:
+        """Return for how many seconds the user wants the prefix kept, None where that wasn't said."""
+
+    def cuts(self, wire: WireRequest, model: str) -> list[Cut]:
+        """Return where a request may be cut, the shortest prefix first; only prefixes that are long enough."""
+
+    def create(self, wire: WireRequest, cut: Cut, model: str, seconds: int) -> WireRequest:
+        """Return the request that keeps what stands before a cut for so many seconds."""
+
+    def decode_created(self, body: bytes) -> KeptPrefix:
+        """Return what a reply to `create` says.
+
+        Raises:
+            DecodeError: It says nothing of the kind.
+        """
+
+    def going_on(self, wire: WireRequest, cut: Cut, name: str) -> WireRequest:
+        """Return the request that says only what stands after a cut; what stands before it is kept by that name."""
+
+    def extend(self, name: str, seconds: int) -> WireRequest:
+        """Return the request that keeps a prefix for so many seconds from now on."""
+
+    def delete(self, name: str) -> WireRequest:
+        """Return the request that lets a prefix go."""
+
+
 class Dialect(Protocol):
     """A wire format of chat."""
 
     name: str
+
+    @property
+    def prefixes(self) -> PrefixKeeper | None:
+        """How prefixes are kept where that takes calls of their own; None where it doesn't."""
 
     def encode_request(self, request: ChatRequest, provider: Provider) -> WireRequest:
         """Return the request as this provider wants it.

@@ -241,6 +241,7 @@ class Asking:
     async def finish(self, trial: Trial) -> None:
         """Note that an answer is whole."""
         self._trace.attempts.append(trial.tried())
+        self._trace.billed += trial.settle()
         if self._hedge is not None:
             self._end_hedge(trial.outcome())
         else:

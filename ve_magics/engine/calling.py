@@ -5,11 +5,13 @@ The key is put into its header at the last moment and stands in no variable, so 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from urllib.parse import urlencode, urlsplit
 
 from ve_magics.dialects.contract import Dialect, WireRequest
 from ve_magics.dialects.registry import DIALECTS, get_dialect
 from ve_magics.engine.config import Config
+from ve_magics.engine.kept import KeptPrefixes
 from ve_magics.engine.keys import Secret
 from ve_magics.engine.signing import key_headers
 from ve_magics.engine.transport.wire import Deadlines, Reply, Transport, WireCall
@@ -27,15 +29,18 @@ class Caller:
     Args:
         config: Who is known, with which keys.
         transport: Carries bytes.
+        clock: Monotonic seconds.
 
     Attributes:
+        kept: Prefixes that providers keep by name.
         wires: Dialects of targets that turned out to speak another one than their provider.
         told: Targets whose model is gone and of which the user knows.
     """
 
-    def __init__(self, config: Config, transport: Transport) -> None:
+    def __init__(self, config: Config, transport: Transport, clock: Callable[[], float]) -> None:
         self.config = config
         self.transport = transport
+        self.kept = KeptPrefixes(self.send, clock)
         self.wires: dict[Target, str] = {}
         self.told: set[str] = set()
         self._dialects: dict[str, Dialect] = {}

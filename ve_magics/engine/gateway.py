@@ -9,6 +9,7 @@ before it is sure that the answer has begun.
     asking    one request over all its tries: fallback, hedge, restart, the error at the end
     single    the same for what is answered in one piece: embeddings, pictures, ranks
     splice    going on with a broken answer on another target
+    kept      prefixes that a provider keeps by name; sightings says when that pays
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ class Gateway:
         self.transport = transport
         self.clock = clock
         self.sleep = sleep
-        self._caller = Caller(config, transport)
+        self._caller = Caller(config, transport, clock)
         config.on_key(router.renew_keys)
 
     async def stream(
@@ -213,3 +214,7 @@ class Gateway:
             RequestError: No answer came.
         """
         return await self._caller.send(wire, provider, deadlines or DEFAULT, key_index=key_index)
+
+    async def aclose(self) -> None:
+        """Let go of what providers keep for it; the transport stays open. It may be used again."""
+        await self._caller.kept.aclose()

@@ -52,7 +52,7 @@ class Trace:
         first_token: Seconds from the question to the first token that was kept.
         source: Where the answer came from: a provider, this session's cache, or a recording.
         cost: What the answer cost when it was made, once it is whole.
-        billed: Answers that broke off, came second or couldn't be read.
+        billed: Answers that broke off, came second or couldn't be read, and prefixes that were read to be kept.
         notices: What the user should be told once: that a model is gone, say.
     """
 

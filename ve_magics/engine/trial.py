@@ -6,16 +6,18 @@ from collections.abc import AsyncIterator, Callable
 
 import msgspec
 
-from ve_magics.dialects.contract import Decoder, Dialect
+from ve_magics.dialects.contract import Decoder, Dialect, WireRequest
 from ve_magics.dialects.registry import get_dialect
 from ve_magics.engine.calling import Caller, refused
+from ve_magics.engine.kept import Lent
 from ve_magics.engine.prefix import keyed
 from ve_magics.engine.ratelimits import read_limits
-from ve_magics.engine.trace import Tried
+from ve_magics.engine.trace import Billed, Tried
 from ve_magics.engine.transport.wire import Deadlines, Reply
 from ve_magics.errors import MissingKeyError, RequestError, StatusError, UserError
 from ve_magics.events import DELIVERS, Event, Finished, UsageReported
 from ve_magics.messages import ChatRequest, Usage
+from ve_magics.providers import Provider
 from ve_magics.routing import Attempt, Outcome, RateLimit
 
 _BEGINS = (*DELIVERS, Finished)
@@ -43,6 +45,7 @@ class Trial:
         "_clock",
         "_deadlines",
         "_decoder",
+        "_lent",
         "_limit",
         "_reply",
         "_request",
@@ -70,6 +73,7 @@ class Trial:
         self._reply: Reply | None = None
         self._chunks: AsyncIterator[bytes] | None = None
         self._decoder: Decoder | None = None
+        self._lent: Lent | None = None
         self._limit: RateLimit | None = None
         self.held: list[Event] = []
         self.first_token: float | None = None
@@ -110,6 +114,15 @@ class Trial:
         if request.extra and not request.dialect:
             request = msgspec.structs.replace(request, dialect=dialect.name)
         wire = dialect.encode_request(keyed(request, provider), provider)
+        lent = self._lent = self._caller.kept.lend(self.attempt, dialect, request, provider, wire)
+        try:
+            await self._ask(wire if lent is None else lent.wire, dialect, provider)
+        except StatusError as error:
+            if lent is None or not self._caller.kept.gone(lent, error):
+                raise
+            await self._ask(wire, dialect, provider)
+
+    async def _ask(self, wire: WireRequest, dialect: Dialect, provider: Provider) -> None:
         reply = self._reply = await self._caller.send(
             wire, provider, self._deadlines, key_index=self.attempt.key
         )
@@ -148,6 +161,10 @@ class Trial:
         reply, self._reply = self._reply, None
         if reply is not None:
             await reply.aclose()
+
+    def settle(self) -> list[Billed]:
+        """Note what came of the question's prefix, and return what was paid to keep prefixes at the target."""
+        return [] if self._lent is None else self._caller.kept.settle(self._lent, self.usage)
 
     @property
     def begun(self) -> bool:

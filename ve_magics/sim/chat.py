@@ -43,7 +43,14 @@ class ChatDesk:
         self._prefixes = PrefixCache()
 
     async def answer(
-        self, request: Request, out: Answer, dialect: Dialect, *, model: str = "", stream: bool | None = None
+        self,
+        request: Request,
+        out: Answer,
+        dialect: Dialect,
+        *,
+        model: str = "",
+        stream: bool | None = None,
+        kept: int = 0,
     ) -> None:
         """Answer one request.
 
@@ -53,6 +60,7 @@ class ChatDesk:
             dialect: The wire format of both.
             model: The model, where the address names it.
             stream: Whether a stream is wanted, where the address says so.
+            kept: Tokens of the question that are known because they are kept by name.
 
         Raises:
             ConnectionError: A fault breaks the connection.
@@ -79,7 +87,7 @@ class ChatDesk:
             await refuse(out, dialect, error)
             return
         self._counters.chats += 1
-        cached = self._prefixes.read(read)
+        cached = max(kept, self._prefixes.read(read) if settings.prefix_cache else 0)
         started = Started(identity(question), models.shown(name), int(settings.now()), dialect.name)
         thinking = name == "thinker"
         if len(read) > LONG:

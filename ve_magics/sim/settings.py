@@ -18,6 +18,7 @@ class Settings:
         tokens_per_second: Pace of an answer after that; `math.inf` for no pauses.
         prefill: Tokens of the prompt that are read per second before the first token, those in the prefix cache
             excepted; `math.inf` where reading takes no time.
+        prefix_cache: Whether equal beginnings of prompts are remembered without being asked for.
         context: Most tokens of a prompt.
         silence: How long the faults of silence stay silent where they name no time.
         retry_after: What the fault 429 asks to wait where it names no time.
@@ -34,6 +35,7 @@ class Settings:
     first_token: float = 0.15
     tokens_per_second: float = 60.0
     prefill: float = math.inf
+    prefix_cache: bool = True
     context: int = 128_000
     silence: float = 600.0
     retry_after: float = 1.0

@@ -12,6 +12,7 @@ from ve_magics.dialects.registry import DIALECTS, get_dialect
 from ve_magics.errors import AuthError, NotFoundError, VeError
 from ve_magics.sim import models
 from ve_magics.sim.chat import ChatDesk, refuse
+from ve_magics.sim.contents import ContentsDesk
 from ve_magics.sim.counters import Counters
 from ve_magics.sim.exchange import Answer, Message, Receive, Request, Send
 from ve_magics.sim.faults import Faults, strike
@@ -29,6 +30,7 @@ CHAT_PATHS = {
 """Addresses of chat below the version, and the dialects that they speak."""
 
 GEMINI = re.compile(r"(?:/v1beta)?/models/(?P<model>[^:]+):(?P<how>generateContent|streamGenerateContent)")
+CONTENTS = re.compile(r"/v1beta/(?:cachedContents|(?P<name>cachedContents/[^/]+))")
 KEY_HEADERS = ("x-api-key", "x-goog-api-key", "api-key")
 
 
@@ -42,6 +44,7 @@ class Simulator:
         counters: What it has done so far.
         settings: How it behaves.
         videos: Every video that it was asked for.
+        contents: The beginnings of prompts that it keeps by name.
     """
 
     def __init__(self, settings: Settings | None = None) -> None:
@@ -51,6 +54,7 @@ class Simulator:
         self._chat = ChatDesk(self.settings, self.counters, self._faults)
         studio = Studio(self.settings, self.counters)
         self.videos = VideoDesk(self.settings, self.counters, self._faults, studio)
+        self.contents = ContentsDesk(self.settings)
         self._vectors = VectorDesk(self.settings, self.counters, self._faults)
         self._pictures = PictureDesk(self.settings, self.counters, self._faults, studio)
         self._born = int(self.settings.now())
@@ -105,7 +109,14 @@ class Simulator:
             if found := GEMINI.fullmatch(path):
                 dialect = _speaking("generate_content", request)
                 streamed = found["how"].startswith("stream")
-                await self._chat.answer(request, out, dialect, model=found["model"], stream=streamed)
+                request, kept = self.contents.joined(request, found["model"])
+                await self._chat.answer(
+                    request, out, dialect, model=found["model"], stream=streamed, kept=kept
+                )
+            elif found := CONTENTS.fullmatch(path):
+                dialect = get_dialect("generate_content")
+                if await self._strike(request, out):
+                    await self.contents.answer(request, out, found["name"] or "")
             elif name := CHAT_PATHS.get(below_version(path)):
                 dialect = _speaking(name, request)
                 await self._chat.answer(request, out, dialect)

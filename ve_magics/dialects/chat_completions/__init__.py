@@ -21,6 +21,7 @@ class ChatCompletions:
     """The dialect. See `contract.Dialect`."""
 
     name = NAME
+    prefixes = None
 
     def encode_request(self, request: ChatRequest, provider: Provider) -> WireRequest:
         """Return the request as this provider wants it."""

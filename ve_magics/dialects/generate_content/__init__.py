@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ve_magics.dialects.contract import Encoder, WireRequest
+from ve_magics.dialects.contract import Encoder, PrefixKeeper, WireRequest
 from ve_magics.dialects.generate_content import faults, interactions, models, question
 from ve_magics.dialects.generate_content.answer import StreamEncoder, WholeEncoder
+from ve_magics.dialects.generate_content.prefixes import Prefixes
 from ve_magics.dialects.generate_content.reply import ReplyDecoder
 from ve_magics.dialects.generate_content.request import encode_request as write_request
 from ve_magics.dialects.generate_content.wire import NAME
@@ -20,6 +21,7 @@ class GenerateContent:
     """The dialect. See `contract.Dialect`."""
 
     name = NAME
+    prefixes: PrefixKeeper | None = Prefixes()
 
     def encode_request(self, request: ChatRequest, provider: Provider) -> WireRequest:
         """Return the request as this provider wants it; some models are asked through the Interactions API."""

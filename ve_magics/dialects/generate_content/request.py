@@ -10,6 +10,7 @@ from ve_magics.dialects.contract import WireRequest
 from ve_magics.dialects.extras import with_extra
 from ve_magics.dialects.generate_content import models
 from ve_magics.dialects.generate_content.history import HistoryWriter, Wire
+from ve_magics.dialects.generate_content.prefixes import LIFETIMES
 from ve_magics.dialects.generate_content.wire import NAME
 from ve_magics.errors import UnsupportedError
 from ve_magics.messages import ChatRequest, OutputFormat, Tool, ToolChoice
@@ -21,7 +22,6 @@ _UNSAYABLE = {
     "logit_bias": "",
     "verbosity": "",
     "user": "",
-    "cache_ttl": "Here prefixes are cached without being asked for.",
 }
 """Canonical fields that the dialect has no word for, and what to do instead."""
 
@@ -48,12 +48,14 @@ def encode_request(request: ChatRequest, provider: Provider) -> WireRequest:
     """Return the request as generateContent wants it.
 
     `cache_key` and `Image.detail` are hints and left out; names of schemas and of files have no field. Tools that
-    must be strict are called in the mode `VALIDATED`, which holds all calls to their schemas.
+    must be strict are called in the mode `VALIDATED`, which holds all calls to their schemas. `cache_ttl` is no field
+    either, but says that the request's beginning is worth a call of its own (`prefixes`).
 
     Raises:
         UnsupportedError: The request holds something that the dialect or the provider can't say.
     """
     check(request, provider, _UNSAYABLE)
+    _check_lifetime(request, provider)
     same = request.dialect == NAME
     system, contents = HistoryWriter(request, provider).write()
     if not contents:
@@ -100,6 +102,17 @@ def check(request: ChatRequest, provider: Provider, unsayable: dict[str, str]) -
     for field in quirks.unsupported if quirks.sampling else (*quirks.unsupported, *_SAMPLING):
         if getattr(request, field, None) not in (None, (), ""):
             raise UnsupportedError(field, provider.name, hint=f"Leave {field!r} out for this provider.")
+
+
+def _check_lifetime(request: ChatRequest, provider: Provider) -> None:
+    """Refuse a lifetime of the prefix that nobody here would see to."""
+    if request.cache_ttl is None:
+        return
+    if not provider.quirks.cached_contents or request.dialect not in ("", NAME):
+        hint = "Here prefixes are cached without being asked for."
+        raise UnsupportedError("cache_ttl", NAME, hint=hint)
+    if request.cache_ttl not in LIFETIMES:
+        raise UnsupportedError("cache_ttl", NAME, hint=f"Use one of {', '.join(LIFETIMES)}.")
 
 
 def _config(request: ChatRequest, *, same: bool) -> Wire:

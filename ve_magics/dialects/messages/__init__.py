@@ -20,6 +20,7 @@ class Messages:
     """The dialect. See `contract.Dialect`."""
 
     name = NAME
+    prefixes = None
 
     def encode_request(self, request: ChatRequest, provider: Provider) -> WireRequest:
         """Return the request as this provider and model want it."""
