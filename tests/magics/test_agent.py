@@ -29,3 +29,16 @@ def test_tool_is_called_and_its_result_told(bench: Any) -> None:
     assert [(call.name, call.result, call.failed) for call in found.calls] == [("add", "7", False)]
     assert "7" in found.text
     assert found.text in ran.text if ran.outputs else found.text in ran.printed
+
+
+def test_film_is_made_and_plays(bench: Any) -> None:
+    """A cell that names generate_video and says yes in advance gets the film as a durable job, and its player."""
+    ran = bench.run(
+        "%%agent --tools generate_video --approve auto -o made\nMake a short film of a paper boat."
+    )
+    assert ran.error is None
+    made = bench.shell.user_ns["made"]
+    (clip,) = made.shown
+    assert clip.path.is_file()
+    assert clip.job.state == "succeeded"
+    assert clip.path.name in ran.printed

@@ -69,7 +69,7 @@ def agent(notebook: Notebook, line: str, cell: str) -> None:
     request = msgspec.structs.replace(request, messages=with_rules(request.messages))
     if options.budget is not None and request.max_tokens is None:
         request = msgspec.structs.replace(request, max_tokens=MOST_TOKENS)
-    offers = offers_named(notebook, options.tools)
+    offers = offers_named(notebook, options.tools, fresh=options.fresh)
     acting = Agent("", tuple(offers), limits_of(options))
     answer = run(notebook, acting, request, options)
     if talk is not None:

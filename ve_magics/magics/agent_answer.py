@@ -7,9 +7,11 @@ from typing import Any
 
 from ve_magics.engine.agent.course import Ended
 from ve_magics.engine.agent.report import CallTold, Report, StepTold
+from ve_magics.engine.toolkit import MadeFilm
 from ve_magics.engine.trace import Trace
 from ve_magics.errors import MissingExtraError
 from ve_magics.magics.answer import Answer
+from ve_magics.magics.clip import Clip
 from ve_magics.messages import ChatRequest, ChatResponse, Message, Usage
 
 WHY = {
@@ -49,7 +51,7 @@ class AgentAnswer(Answer):
     @property
     def shown(self) -> list[Any]:
         """What the calls made for the cell to show: clips of films."""
-        return self.report.shown
+        return [_clip(one) if isinstance(one, MadeFilm) else one for one in self.report.shown]
 
     @property
     def usage(self) -> Usage | None:
@@ -113,6 +115,12 @@ class AgentAnswer(Answer):
 
     def __repr__(self) -> str:
         return f"{super().__repr__()[:-1]}, {len(self.steps)} steps, {len(self.calls)} calls>"
+
+
+def _clip(film: MadeFilm) -> Clip:
+    return Clip(
+        film.path, poster=film.poster, prompt=film.prompt, served=film.served, job=film.job, **film.facts
+    )
 
 
 def _together(report: Report) -> Trace:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import secrets
@@ -14,6 +15,7 @@ from ve_magics.engine.agent.report import CallTold, Report, StepTold
 from ve_magics.engine.agent.values import (
     CallBegan,
     CallEnded,
+    CallMoved,
     Happening,
     Noted,
     Said,
@@ -29,6 +31,7 @@ from ve_magics.magics.failure import one_line
 from ve_magics.magics.markdown import neutralise
 from ve_magics.magics.printing import printing_wanted
 from ve_magics.magics.screen import CellScreen, Screen, streaming_wanted
+from ve_magics.messages import Image
 
 _STEP = 0.1
 """Seconds between two messages to the front end at least."""
@@ -62,7 +65,7 @@ def _call_line(call: CallTold, *, live: bool) -> str:
     who = f"{call.agent} → " if call.agent else ""
     line = f"{who}{call.name}({shown_arguments(call.call)})"
     if call.output is None:
-        return f"… {line}"
+        return f"… {line}{f' · {call.progress}' if call.progress else ''}"
     mark = "✗" if call.failed else "✓"
     facts = ""
     if live and call.seconds is not None:
@@ -91,6 +94,10 @@ def final(answer: AgentAnswer, directory: Path, *, mark: str = "") -> dict[str, 
             player = one.bundle(directory)
             markdown.append(player["text/html"])
             plain.append(player["text/plain"])
+        elif isinstance(one, Image):
+            data = base64.b64encode(one.data).decode("ascii")
+            markdown.append(f"![picture](data:{one.media_type};base64,{data})")
+            plain.append(f"[picture, {len(one.data):,} bytes]")
     lines = trace_lines(answer.report, live=False)
     if lines:
         calls = "1 call" if len(lines) == 1 else f"{len(lines)} calls"
@@ -159,7 +166,7 @@ class AgentDisplay:
             case CallEnded():
                 self._received += _ENVELOPE
                 self._turn()
-            case Noted():
+            case Noted() | CallMoved():
                 self._turn()
             case _:
                 pass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, overload
 
 import msgspec
@@ -91,13 +91,21 @@ class FunctionTool:
         """What the model calls it."""
         return self.spec.name
 
-    def bind(self, arguments: dict[str, Any]) -> Callable[[], Any]:
+    def read(self, arguments: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        """Return what the model's arguments are for Python: positional arguments, and those by name.
+
+        Raises:
+            ToolArgumentsError: They don't fit.
+        """
+        return self._signature.read(arguments)
+
+    def bind(self, arguments: Mapping[str, Any]) -> Callable[[], Any]:
         """Return the call that the model's arguments make, ready to be made.
 
         Raises:
             ToolArgumentsError: They don't fit.
         """
-        positional, named = self._signature.read(arguments)
+        positional, named = self.read(arguments)
         return lambda: self.function(*positional, **named)
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:

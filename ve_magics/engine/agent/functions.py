@@ -20,7 +20,7 @@ def offer_of(tool: FunctionTool, *, named: bool = True) -> Offer:
     marks = tool.marks
 
     async def run(arguments: Arguments, situation: Situation) -> Output:
-        call = tool.bind(dict(arguments))
+        call = tool.bind(arguments)
         if marks.in_cell:
             return output_of(await situation.here(call), marks.limit)
         try:

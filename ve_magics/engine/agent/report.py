@@ -9,6 +9,7 @@ from ve_magics.catalog import Cost
 from ve_magics.engine.agent.values import (
     CallBegan,
     CallEnded,
+    CallMoved,
     Happening,
     Noted,
     Said,
@@ -29,6 +30,7 @@ class CallTold:
         agent: Who made it; empty for the agent that the cell began.
         step: In which of its steps.
         output: Its result; None as long as it runs.
+        progress: How far it says that it is.
     """
 
     agent: str
@@ -37,6 +39,7 @@ class CallTold:
     output: Output | None = None
     seconds: float | None = None
     source: Source = "run"
+    progress: str = ""
 
     @property
     def name(self) -> str:
@@ -115,11 +118,13 @@ class Report:
                 self._step(happening.agent).calls.append(
                     CallTold(happening.agent, happening.number, happening.call)
                 )
+            case CallMoved():
+                for told in self._called(happening.agent, happening.call):
+                    told.progress = happening.text
             case CallEnded():
-                for told in self._step(happening.agent).calls:
-                    if told.call.id == happening.call.id:
-                        told.output, told.seconds = happening.output, happening.seconds
-                        told.source = happening.source
+                for told in self._called(happening.agent, happening.call):
+                    told.output, told.seconds = happening.output, happening.seconds
+                    told.source = happening.source
             case Noted():
                 self.notes.append(happening.text)
             case _:
@@ -128,6 +133,9 @@ class Report:
     def _step(self, agent: str) -> StepTold:
         """Return the last step of an agent, which is the only one that can run."""
         return next(step for step in reversed(self.steps) if step.agent == agent)
+
+    def _called(self, agent: str, call: ToolCall) -> list[CallTold]:
+        return [told for told in self._step(agent).calls if told.call.id == call.id]
 
     @property
     def calls(self) -> list[CallTold]:

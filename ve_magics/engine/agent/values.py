@@ -144,6 +144,19 @@ class CallBegan:
 
 
 @dataclass(frozen=True, slots=True)
+class CallMoved:
+    """A call says how far it is.
+
+    Attributes:
+        text: One line.
+    """
+
+    agent: str
+    call: ToolCall
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class CallEnded:
     """A call has its result."""
 
@@ -174,7 +187,7 @@ class Errand:
     perform: Callable[[], None]
 
 
-Happening = StepBegan | Said | StepEnded | CallBegan | CallEnded | Noted | Errand
+Happening = StepBegan | Said | StepEnded | CallBegan | CallMoved | CallEnded | Noted | Errand
 
 
 def shown_arguments(call: ToolCall, limit: int = 200) -> str:

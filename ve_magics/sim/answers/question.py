@@ -144,6 +144,7 @@ class Question:
         """Read a request; another variant is another seed."""
         system = "\n".join(m.text for m in request.messages if m.role in ("system", "developer"))
         asked = [m for m in request.messages if m.role == "user" and _speaks(m)]
+        asked = [m for m in asked if m.text.strip() or not _shows_results(m, request.messages)]
         last = asked[-1] if asked else Message("user")
         text = shortened("\n".join(part.text for part in last.parts if isinstance(part, Text)).strip())
         images = tuple(part for part in last.parts if isinstance(part, Image))
@@ -178,6 +179,13 @@ def shortened(text: str) -> str:
 
 def _speaks(message: Message) -> bool:
     return any(not isinstance(part, ToolResult) for part in message.parts)
+
+
+def _shows_results(message: Message, messages: tuple[Message, ...]) -> bool:
+    """Whether a message holds the pictures that tools gave back: it follows their results, or holds them too."""
+    at = next(n for n, one in enumerate(messages) if one is message)
+    before = messages[at - 1].role if at else ""
+    return before == "tool" or any(isinstance(part, ToolResult) for part in message.parts)
 
 
 def is_chinese(text: str) -> bool:

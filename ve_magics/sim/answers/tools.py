@@ -53,6 +53,8 @@ _IDEAS = {
     for word in group.split()
 }
 _CLAUSES = re.compile(r"[,;，；、]|\band\b|\bthen\b|\balso\b|然后|并且|以及|和|再", re.IGNORECASE)
+_WHOLE = frozenset({"prompt", "task"})
+"""Parameters that take what was said as it stands."""
 _MARKS = re.compile(r"</?data\b[^>]*>")
 _FAILED = re.compile(r"^\s*(?:error|failed|traceback|exception)\b|^\s*\{\s*\"error\"", re.IGNORECASE)
 
@@ -154,6 +156,8 @@ def _calls(tool: Tool, text: str, question: Question) -> list[Planned]:
         narrowed = facts if not pool else _narrowed(facts, pool, value)
         hints = Hints(narrowed, chinese=question.chinese)
         arguments = Filler(schema, hints).fill()
+        if isinstance(arguments, dict):
+            arguments |= {name: " ".join(text.split()) for name in arguments.keys() & _WHOLE}
         made.append(Planned(tool, msgspec.json.encode(arguments).decode()))
     return [one for number, one in enumerate(made) if one not in made[:number]]
 
