@@ -47,6 +47,7 @@ def test_no_two_local_servers_share_an_address() -> None:
         ("x-api-key", (("x-api-key", "k"),)),
         ("x-goog-api-key", (("x-goog-api-key", "k"),)),
         ("api-key", (("api-key", "k"),)),
+        ("key", (("authorization", "Key k"),)),
         ("none", ()),
     ],
 )
@@ -84,3 +85,19 @@ def test_a_pair_never_travels_as_it_is() -> None:
     row = Provider(name="p", base_url="https://h.test/v1", auth="jwt")
     assert auth_headers(row, "access:secret") == ()
     assert auth_headers(row, "plain") == (("authorization", "Bearer plain"),)
+
+
+@pytest.mark.parametrize(
+    ("model", "wire"),
+    [
+        ("sora-2", "openai_videos"),
+        ("veo3.1-fast", "unified_videos"),
+        ("maker/VEO3", "unified_videos"),
+        ("kling-v2", "video_generations"),
+        ("MiniMax-Hailuo-2.3", "video_generations"),
+        ("", "openai_videos"),
+    ],
+)
+def test_a_gateway_films_in_the_format_that_a_model_needs(model: str, wire: str) -> None:
+    """How a model's name begins decides, whatever its case and its maker; any other model has the common format."""
+    assert PROVIDERS["vectorengine"].video_dialect(model) == wire

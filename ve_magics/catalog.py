@@ -40,6 +40,8 @@ DEFAULT_VIDEO: Mapping[str, str] = {
     "luma": "ray-3.2",
     "dashscope": "wan2.7-t2v",
     "minimax": "MiniMax-Hailuo-2.3",
+    "xai": "grok-imagine-video",
+    "siliconflow": "Wan-AI/Wan2.2-T2V-A14B",
     "sim": "film",
 }
 """The video model that a provider is asked for where the user has named none."""

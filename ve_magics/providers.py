@@ -60,7 +60,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         query: Fixed query parameters that every request carries.
         video: Wire format of video; empty where it makes none.
         video_path: Path of the video interface at the same host, `/` for its root; empty where it is `base_url`'s.
-        video_models: Wire formats of models whose names begin so, where it is another one than `video`.
+        video_models: Wire formats of models whose names begin so, in lower case, where it is another one than `video`.
         local: True for a model server on the user's own machine: no key, offered when it is running.
         simulated: True for the simulator.
         allowed_hosts: Other hosts of the same provider that may be sent its key (regional and upload hosts).
@@ -89,7 +89,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def video_dialect(self, model: str) -> str:
         """Return the wire format in which this provider is asked to film with a model."""
-        name = model.rpartition("/")[2]
+        name = model.lower().rpartition("/")[2]
         return next((wire for start, wire in self.video_models if name.startswith(start)), self.video)
 
     @property
@@ -173,6 +173,13 @@ _ROWS = (
         base_url="https://api.vectorengine.ai/v1",
         key_names=("VECTORENGINE_API_KEY", "VECTOR_ENGINE_API_KEY"),
         video="openai_videos",
+        video_models=(
+            ("veo", "unified_videos"),
+            ("kling", "video_generations"),
+            ("wan", "video_generations"),
+            ("minimax", "video_generations"),
+            ("doubao-seedance", "video_generations"),
+        ),
     ),
     Provider(
         name="openrouter",

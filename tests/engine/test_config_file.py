@@ -152,3 +152,16 @@ def test_another_video_interface_forgets_the_path_of_the_old_one() -> None:
     assert provider_of("google", ProviderRow(video="openai_videos")).video_dialect("veo-3") == "openai_videos"
     own = provider_of("dashscope", ProviderRow(video="kling", video_path="/kling"))
     assert own.filming.base_url == "https://dashscope.aliyuncs.com/kling"
+
+
+def test_a_row_says_which_models_film_in_which_format() -> None:
+    """The user's own table replaces the known one; a format that isn't there is named with the nearest."""
+    row = ProviderRow(video="video_generations", video_models={"Sora": "openai_videos"})
+    own = provider_of("vectorengine", row)
+    assert own.video_dialect("sora-2") == "openai_videos"
+    assert own.video_dialect("veo3") == "video_generations"
+    with pytest.raises(ConfigError, match="unknown video format") as caught:
+        provider_of("vectorengine", ProviderRow(video_models={"veo": "unified_video"}))
+    assert "unified_videos" in caught.value.hint
+    with pytest.raises(ConfigError, match="unknown video format"):
+        provider_of("vectorengine", ProviderRow(video="sora"))

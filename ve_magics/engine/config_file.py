@@ -14,6 +14,7 @@ import msgspec
 import platformdirs
 
 from ve_magics import catalog
+from ve_magics.dialects.videos.registry import VIDEO_DIALECTS
 from ve_magics.engine.serving import ServerRow
 from ve_magics.errors import ConfigError
 from ve_magics.providers import PROVIDERS, Provider, Quirks
@@ -53,6 +54,7 @@ class ProviderRow(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     query: dict[str, str] | None = None
     video: str | None = None
     video_path: str | None = None
+    video_models: dict[str, str] | None = None
     local: bool | None = None
     allowed_hosts: tuple[str, ...] | None = None
     concurrency: Count | None = None
@@ -202,6 +204,8 @@ def provider_of(name: str, row: ProviderRow) -> Provider:
     for field in ("base_url", "dialect", "auth", "video", "video_path", "local", "allowed_hosts"):
         if changes[field] is not None:
             data[field] = changes[field]
+    if row.video_models is not None:
+        data["video_models"] = [[start.lower(), wire] for start, wire in row.video_models.items()]
     if row.headers is not None:
         data["headers"] = [[field.lower(), value] for field, value in row.headers.items()]
     if row.query is not None:
@@ -233,6 +237,8 @@ def _check_words(name: str, row: ProviderRow) -> None:
     said = (
         ("dialect", [row.dialect] if row.dialect else [], WIRES),
         ("quirk", row.quirks or (), Quirks.__struct_fields__),
+        ("video format", [row.video] if row.video else [], VIDEO_DIALECTS),
+        ("video format", (row.video_models or {}).values(), VIDEO_DIALECTS),
     )
     for what, words, known in said:
         for word in words:
