@@ -36,6 +36,9 @@ from ve_magics.store.ledger import Entry, Ledger
 CREATE = Deadlines(connect=10, first_token=180, silence=60, total=300)
 """Limits of a call about a job, in seconds: some providers answer a create call only after minutes."""
 
+ANSWER_LIMIT = 1024 * ERROR_LIMIT
+"""Bytes of the longest answer about a job: some providers put the whole film into it."""
+
 
 Direct = Callable[[VideoRequest], Awaitable[Directed]]
 """Has a director write the prompt of a request that is about to be paid for."""
@@ -369,7 +372,7 @@ class Filming:
     async def _call(self, wire: WireRequest, provider: Provider) -> tuple[int, Mapping[str, str], bytes]:
         reply = await self._gateway.call(wire, provider, deadlines=CREATE)
         try:
-            return reply.status, reply.headers, await reply.read(64 * ERROR_LIMIT)
+            return reply.status, reply.headers, await reply.read(ANSWER_LIMIT)
         finally:
             await reply.aclose()
 
