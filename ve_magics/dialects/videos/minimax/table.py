@@ -47,6 +47,9 @@ LIMITS: dict[str, Limits] = {
 }
 """By model; other models are their provider's business."""
 
+SHORTER = 6
+"""Seconds of the older interface's shorter length."""
+
 SHORT_ONLY = ("1080P",)
 """Resolutions in which the older interface makes its shorter length only."""
 

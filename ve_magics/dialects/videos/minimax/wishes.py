@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from ve_magics.dialects.videos.limits import check_limits, check_prompt
-from ve_magics.dialects.videos.minimax.table import LIMITS, NAME, SHORT_ONLY, is_newer
+from ve_magics.dialects.videos.minimax.table import LIMITS, NAME, SHORT_ONLY, SHORTER, is_newer
 from ve_magics.dialects.videos.pictures import encode_picture
 from ve_magics.dialects.videos.shapes import shaped
 from ve_magics.dialects.videos.tasks import check_said, present, whole_seconds
@@ -41,18 +41,14 @@ def check(request: VideoRequest) -> None:
     shape = _shaped(request)
     check_limits(shape, LIMITS.get(request.model), NAME)
     whole_seconds(request, NAME)
-    if not newer and shape.resolution in SHORT_ONLY and (request.seconds or 0) > min(LIMITS_SECONDS):
+    if not newer and shape.resolution in SHORT_ONLY and (request.seconds or 0) > SHORTER:
         raise UnsupportedError(
             "seconds",
             NAME,
             message=f"{request.model} makes no {request.seconds:g} seconds in {shape.resolution}.",
-            hint=f"The nearest is {min(LIMITS_SECONDS)}; or ask for 768p.",
+            hint=f"The nearest is {SHORTER}; or ask for 768p.",
         )
     _pictures(request)
-
-
-LIMITS_SECONDS = (6, 10)
-"""Lengths that the older interface makes."""
 
 
 def encode_wish(request: VideoRequest) -> dict[str, Any]:
