@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from ve_magics import catalog
+from ve_magics.engine.config_agents import McpServers
 from ve_magics.engine.config_file import (
     ConfigFile,
     Midstream,
@@ -100,6 +101,8 @@ class Config:
         free = {name for name, provider in self.providers.items() if provider.simulated or provider.local}
         self.prices = Prices(own.prices, free=free)
         self.budget = own.budget
+        self.agents = own.agents
+        self.mcp = McpServers(own.mcp, self._environ)
         self._server = own.server
         self.deadlines = msgspec.structs.replace(
             own.deadlines,
@@ -312,17 +315,20 @@ class Config:
         Args:
             kind: chat, video, embed, image or rerank.
         """
-        if kind in self._used:
-            return Chosen(self._used[kind], "%ve use")
-        for defaults, source in self._files:
-            model = getattr(defaults, kind)
-            if model:
-                return Chosen(model, source)
+        if (chosen := self.chosen(kind)) is not None:
+            return chosen
         table = catalog.DEFAULTS[kind]
         for name, model in table.items():
             if name != "sim" and (keys := self.keys(name)):
                 return Chosen(f"{name}/{model}", f"{keys[0].source} is set")
         return Chosen(f"sim/{table['sim']}", "no key and no configuration: the built-in simulator answers")
+
+    def chosen(self, kind: str) -> Chosen | None:
+        """Return the model that the user has named for a kind of request; None where there is only a default."""
+        if kind in self._used:
+            return Chosen(self._used[kind], "%ve use")
+        named = ((getattr(defaults, kind), source) for defaults, source in self._files)
+        return next((Chosen(model, source) for model, source in named if model), None)
 
     def names(self) -> tuple[str, ...]:
         """Return every name that a user could type for a model now: routes, aliases, models of usable providers."""

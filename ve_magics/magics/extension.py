@@ -17,7 +17,7 @@ from IPython.core.magic import (
 if TYPE_CHECKING:
     from ve_magics.magics.notebook import Notebook
 
-CELL_MAGICS = ("agent", "chat", "compare", "storyboard", "video")
+CELL_MAGICS = ("agent", "ask", "chat", "compare", "storyboard", "video")
 LINE_MAGICS = ("chat", "ve")
 _COMPLETED = (*(f"%%{name}" for name in CELL_MAGICS), *(f"%{name}" for name in LINE_MAGICS))
 _OURS = re.compile(rf"%%(?:{'|'.join(CELL_MAGICS)})(?:[ \t]|$)")
@@ -148,6 +148,33 @@ class VeMagics(Magics):
 
     @no_var_expand
     @cell_magic
+    def ask(self, line: str, cell: str) -> None:
+        """Answer a question from the user's documents; each statement leads to its source.
+
+        usage: %%ask KB [MODEL] [-m MODEL] [-c NAME] [--new] [-k N] [--rerank MODEL] [-s SYSTEM]
+                     [-t T] [--max-tokens N] [--param K=V] [--raw] [--fresh] [--no-cache]
+                     [--dry-run] [--timeout S] [--no-fallback] [-o NAME]
+
+        KB is a knowledge base: %ve kb add KB PATHS. A citation whose words are not in its passage is
+        marked ⚠. With -c a follow-up question is looked for as what it means in the conversation.
+
+        -k N             passages that are read; 8 where left out
+        --rerank MODEL   a model that puts what was found in order; off for none
+        -o NAME          keep the answer in a variable: .text .citations .sources .passages .verified
+
+        The other flags are those of %%chat.
+
+        Examples::
+
+            %%ask manuals
+            How is the pump switched off in an emergency?
+        """
+        from ve_magics.magics.ask import ask
+
+        self._run(ask, line, cell)
+
+    @no_var_expand
+    @cell_magic
     def compare(self, line: str, cell: str) -> None:
         """Ask several models the same at once; their answers stand side by side in one output.
 
@@ -254,6 +281,7 @@ class VeMagics(Magics):
         %ve budget [AMOUNT]   what this notebook may spend, in US dollars; off lifts it
         %ve cache [clear]     the answers of this session
         %ve conversation      list | show | use | fork | export | drop
+        %ve kb                the knowledge bases: list, add NAME PATHS, update, show, search, drop
         %ve jobs [ORDER ID]   the videos: show, resume, cancel, settle, retry, forget
         %ve panel [NAME]      chat in a panel, going on with a conversation: -m MODEL | -s SYSTEM
         %ve gallery           the notebook's videos as cards: play, compare, cancel

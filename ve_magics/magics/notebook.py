@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ve_magics.engine.config import Config
 from ve_magics.engine.session import Session
@@ -11,6 +11,9 @@ from ve_magics.magics.answer import Answer
 from ve_magics.magics.background import Background
 from ve_magics.magics.conversation import Talks
 from ve_magics.magics.portal import Portal
+
+if TYPE_CHECKING:
+    from ve_magics.engine.library import Library
 
 
 class Notebook:
@@ -32,6 +35,7 @@ class Notebook:
         self.portal = Portal()
         self._session = session
         self._before: Config | None = None
+        self._library: Library | None = None
         self._limit: tuple[float | None] | None = None
         self.failed: tuple[BaseException, str] | None = None
         self.talks = Talks(shell, lambda: self.session)
@@ -50,6 +54,15 @@ class Notebook:
             if self._limit is not None:
                 self._session.books.purse.limit_notebook(*self._limit)
         return self._session
+
+    @property
+    def library(self) -> Library:
+        """The user's knowledge bases as this session sees them."""
+        if self._library is None or self._library.session is not self.session:
+            from ve_magics.engine.library import Library
+
+            self._library = Library(self.session)
+        return self._library
 
     @property
     def namespace(self) -> dict[str, Any]:
@@ -71,9 +84,11 @@ class Notebook:
     def cell(self) -> str:
         """What to call the running cell in an error: its number, as it stands beside it.
 
-        The shell's own count is that number in some versions of IPython and the next one in others.
+        The shell's own count is that number in some versions of IPython and the next one in others. Empty where the
+        program that runs the notebook has nothing counted, as nbval does.
         """
-        return f"cell [{len(self.shell.history_manager.input_hist_parsed) - 1}]"
+        number = len(self.shell.history_manager.input_hist_parsed) - 1
+        return f"cell [{number}]" if number > 0 else ""
 
     def keep(self, name: str | None, value: Any) -> None:
         """Put a result into a variable, where the line named one."""
@@ -97,6 +112,9 @@ class Notebook:
         """Stop what goes on in the background, and close the session's connections."""
         self.background.stop()
         session, self._session = self._session, None
+        library, self._library = self._library, None
+        if library is not None:
+            library.close()
         if session is not None:
             self.portal.call(session.aclose())
 

@@ -8,19 +8,22 @@ from typing import Any
 from ve_magics.engine.keys import save_to_keyring
 from ve_magics.engine.local import running_servers
 from ve_magics.engine.models import living_models
+from ve_magics.engine.session import Session
 from ve_magics.errors import ArgumentsError, ConfigError, VeError
 from ve_magics.magics.answer import Answer
 from ve_magics.magics.background import background
 from ve_magics.magics.budget import budget
 from ve_magics.magics.conversation import conversation
 from ve_magics.magics.jobs import jobs
+from ve_magics.magics.kb import kb
 from ve_magics.magics.notebook import Notebook
 from ve_magics.magics.plain import show_text
+from ve_magics.magics.recorded import recording, told
 from ve_magics.magics.usage import usage
 
 USAGE = (
     "%ve [models [PROVIDER] | use MODEL | key PROVIDER | usage … | budget [AMOUNT | off] | cache [clear]"
-    " | conversation … | jobs … | panel [NAME] | gallery | background … | wait | last | record [NAME]"
+    " | conversation … | kb … | jobs … | panel [NAME] | gallery | background … | wait | last | record [NAME]"
     " | recording [prune] | replay | live | reload | doctor]"
 )
 
@@ -214,6 +217,9 @@ def _record(notebook: Notebook, words: list[str]) -> None:
             )
         path = session.directory / name
     before = session.mode
+    if before == "record" and path in (None, session.notebook):
+        recording(session, [])
+        return
     try:
         session.set_mode("record", path)
     except VeError:
@@ -225,14 +231,25 @@ def _record(notebook: Notebook, words: list[str]) -> None:
 def _replay(notebook: Notebook, words: list[str]) -> None:
     _nothing_more("%ve replay", words)
     session = notebook.session
+    before = _recorded(session)
     session.set_mode("replay")
-    _show(f"Recording: {_mode('replay', session)}.")
+    _show("\n".join([*before, f"Recording: {_mode('replay', session)}."]))
 
 
 def _live(notebook: Notebook, words: list[str]) -> None:
     _nothing_more("%ve live", words)
+    before = _recorded(notebook.session)
     notebook.session.set_mode("off")
-    _show("Answers come live and are not recorded.")
+    _show("\n".join([*before, "Answers come live and are not recorded."]))
+
+
+def _recorded(session: Session) -> list[str]:
+    """Return what changed in the recording that is being written."""
+    return told(session.recording) if session.mode == "record" else []
+
+
+def _recording(notebook: Notebook, words: list[str]) -> None:
+    recording(notebook.session, words)
 
 
 def _wait(notebook: Notebook, words: list[str]) -> None:
@@ -292,9 +309,11 @@ _COMMANDS: dict[str, Callable[[Notebook, list[str]], Answer | None]] = {
     "cache": _cache,
     "conversation": _conversation,
     "record": _record,
+    "recording": _recording,
     "replay": _replay,
     "live": _live,
     "jobs": jobs,
+    "kb": kb,
     "panel": _panel,
     "gallery": _gallery,
     "background": _background,
