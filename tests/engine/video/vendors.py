@@ -160,10 +160,9 @@ class Kling(Vendor):
         expected = hmac.new(SECRET.encode(), f"{head}.{claims}".encode(), hashlib.sha256).digest()
         if base64.urlsafe_b64decode(signature + "==") != expected:
             return False
-        self.tokens.append(json.loads(base64.urlsafe_b64decode(claims + "==")))
-        return (
-            self.tokens[-1]["iss"] == "access-1" and self.tokens[-1]["nbf"] <= self.tokens[-1]["exp"] - 1800
-        )
+        said = json.loads(base64.urlsafe_b64decode(claims + "=="))
+        self.tokens.append(said)
+        return bool(said["iss"] == "access-1" and said["nbf"] < time.time() < said["exp"])
 
     def stranger(self) -> Answer:
         return 401, {"code": 1000, "message": "Auth failed", "request_id": "r"}
