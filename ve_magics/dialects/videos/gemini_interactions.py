@@ -76,7 +76,8 @@ class GeminiInteractionsVideos(PolledVideos):
             body["previous_interaction_id"] = request.remix_of
         body["response_format"] = [_format(shaped(request))]
         body["generation_config"] = {"video_config": {"task": _task(request)}}
-        return WireRequest("/interactions", msgspec.json.encode(with_extra(body, request.extra)))
+        extra = {name: value for name, value in request.extra.items() if name != "task"}
+        return WireRequest("/interactions", msgspec.json.encode(with_extra(body, extra)))
 
     def decode_object(self, status: int, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
         """Return the JSON object of a good answer; raises as the contract says."""
@@ -138,6 +139,10 @@ def _content(picture: Image, field: str, *, loads: bool) -> dict[str, Any]:
 
 
 def _task(request: VideoRequest) -> str:
+    """Return what is to be done; `extend` and `upscale` can only be said in the provider's own words."""
+    own = request.extra.get("task")
+    if isinstance(own, str):
+        return own
     if request.remix_of:
         return "edit"
     if request.references:

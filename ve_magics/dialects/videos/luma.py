@@ -41,6 +41,9 @@ LIMITS: dict[str, Limits] = {
 _OLD = frozenset(("ray-2", "ray-flash-2"))
 """The models of the Dream Machine."""
 
+_NAMED_FRAMES, _RATE = 5, 24
+"""Seconds of the longest film whose frames have names, and frames a second."""
+
 _KINDS = {
     "content_moderated": "content_filter",
     "budget_exhausted": "quota",
@@ -94,12 +97,7 @@ class Luma(PolledVideos):
                 **said(duration=duration, resolution=shape.resolution, keyframes=frames or None),
             }
             return post_json("/generations", {**fields, **request.extra})
-        video = said(
-            duration=duration,
-            resolution=shape.resolution,
-            start_frame=_reference(request.first_frame, "first_frame", provider),
-            end_frame=_reference(request.last_frame, "last_frame", provider),
-        )
+        video = said(duration=duration, resolution=shape.resolution, **_frames(request, provider))
         if request.remix_of:
             plain |= {"type": "video_edit", "source": {"generation_id": request.remix_of}}
         else:
@@ -140,10 +138,24 @@ def _path(job: Job) -> str:
     return f"/generations/{quote(job.provider_job_id, safe='')}"
 
 
-def _reference(picture: Image | None, field: str, provider: Provider) -> dict[str, str] | None:
+def _frames(request: VideoRequest, provider: Provider) -> dict[str, Any]:
+    """Return the frames: by name, or by their places in a longer film, where Luma takes no names."""
+    given = {
+        name: _reference(picture, field, provider)
+        for name, field, picture in (
+            ("start_frame", "first_frame", request.first_frame),
+            ("end_frame", "last_frame", request.last_frame),
+        )
+        if picture
+    }
+    if not given or request.seconds is None or request.seconds <= _NAMED_FRAMES or request.remix_of:
+        return given
+    places = {"start_frame": 0, "end_frame": round(request.seconds * _RATE)}
+    return {"keyframes": [*given.values()], "keyframe_indexes": [places[name] for name in given]}
+
+
+def _reference(picture: Image, field: str, provider: Provider) -> dict[str, str]:
     """Return a picture as the Agents API has it: bytes with their type, a file's id, or an address."""
-    if picture is None:
-        return None
     if picture.file_id:
         return {"file_id": picture.file_id}
     if picture.url and not picture.data and provider.quirks.image_urls:
