@@ -19,7 +19,9 @@ PACKAGE = Path(__file__).resolve().parent.parent / "ve_magics"
 
 FLOORS = {
     **dict.fromkeys(("__init__", "__main__"), 7),
-    **dict.fromkeys(("magics", "server", "client", "cli", "jobs_cli", "demo", "terminal", "bench"), 6),
+    **dict.fromkeys(
+        ("magics", "server", "client", "cli", "jobs_cli", "demo", "terminal", "bench", "pytest_plugin"), 6
+    ),
     **dict.fromkeys(("engine", "sim"), 5),
     **dict.fromkeys(("dialects", "store", "widgets"), 4),
     **dict.fromkeys(("events", "tools", "catalog"), 3),
@@ -92,6 +94,7 @@ SHARED_BY_DIALECTS = {
     "contract": "what a dialect is",
     "registry": "which dialects there are; it alone names them",
     "sse": "the event stream's framing",
+    "reply": "one way from a reply's bytes to its values, and one name for what breaks on it",
     "failures": "what a status code means where the provider says no more",
     "fields": "one strictness and one wording for requests that came from outside",
     "extras": "one way for unknown fields to go through",

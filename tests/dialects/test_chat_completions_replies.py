@@ -304,7 +304,7 @@ def test_fields_of_the_future_are_told_once() -> None:
         (DONE, TransportError, "before an answer began"),
         (sse({"choices": []}) + DONE, TransportError, "before an answer began"),
         (sse(delta(content="a")), TransportError, "before the answer was finished"),
-        (sse(delta(content="a")) + b'data: {"choi', TransportError, "inside a chunk"),
+        (sse(delta(content="a")) + b'data: {"choi', TransportError, "inside an event"),
         (sse(delta(content="a")) + b"data: {broken sk-abcdefghijklmnop}\n\n", DecodeError, "[key]"),
         (sse([1]), DecodeError, "list"),
         (sse(3), DecodeError, "int"),

@@ -15,8 +15,8 @@ _LONE_SURROGATE = re.compile(
 )
 
 
-def decode_json(text: str) -> Any:
-    """Return the JSON value; forgives NaN and halves of surrogate pairs.
+def decode_json(text: str | bytes) -> Any:
+    """Return the JSON value; forgives NaN, halves of surrogate pairs, a byte order mark and bytes that are no UTF-8.
 
     Raises:
         ValueError: It is no JSON, or nested too deep.
@@ -24,10 +24,19 @@ def decode_json(text: str) -> Any:
     try:
         value = msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError):
+        if isinstance(text, bytes):
+            text = text.decode("utf-8", "replace").removeprefix("\ufeff").strip()
         try:
             value = json.loads(_LONE_SURROGATE.sub(r"\\ufffd", text))
         except (ValueError, RecursionError):
             raise ValueError("no JSON") from None
-    if text.count("[") + text.count("{") > MAX_DEPTH and too_deep(value):
+    if _holders(text) > MAX_DEPTH and too_deep(value):
         raise ValueError("nested too deep")
     return value
+
+
+def _holders(text: str | bytes) -> int:
+    """Return how many lists and objects there can be at most."""
+    if isinstance(text, bytes):
+        return text.count(b"[") + text.count(b"{")
+    return text.count("[") + text.count("{")

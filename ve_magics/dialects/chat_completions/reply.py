@@ -8,11 +8,10 @@ from typing import Any
 
 from ve_magics.dialects.chat_completions.choice import NAME, ChoiceReader
 from ve_magics.dialects.chat_completions.usage import decode_usage
-from ve_magics.dialects.failures import is_html, mask, page_reply
-from ve_magics.dialects.loose import decode_json
 from ve_magics.dialects.openai_faults import decode_fault
-from ve_magics.dialects.sse import ServerSentEvent, SSEDecoder
-from ve_magics.errors import DecodeError, RequestError, TransportError
+from ve_magics.dialects.reply import ReplyReader, decode_piece
+from ve_magics.dialects.sse import ServerSentEvent
+from ve_magics.errors import DecodeError, RequestError, StatusError, TransportError
 from ve_magics.events import Event, Passthrough, Started, TextDelta, UsageReported
 
 _PLAIN = frozenset({"id", "object", "created", "model", "choices", "usage", "obfuscation"})
@@ -21,77 +20,33 @@ _RAW_ERROR = re.compile(r'\{\s*"error":\s*"(.+)', re.DOTALL)
 """An error whose words a server pasted between quotes without escaping theirs."""
 
 
-class ReplyDecoder:
+class ReplyDecoder(ReplyReader):
     """Reads one reply. See `contract.Decoder`.
-
-    A failure that comes in the same bytes as good events is raised by the next call, so that no event is lost.
 
     Args:
         origin: Name of the provider that answers.
         stream: Whether a stream was asked for; it decides only how an empty reply is named.
     """
 
+    what = "chat completion"
+
     def __init__(self, origin: str, *, stream: bool) -> None:
+        super().__init__(stream=stream)
         self._origin = origin
-        self._stream = stream
-        self._head = b""
-        self._sse: SSEDecoder | None = None
-        self._body: bytearray | None = None
-        self._failure: RequestError | None = None
         self._choices: dict[int, ChoiceReader] = {}
         self._started = False
         self._identity: dict[str, Any] = {}
         self._extra: dict[str, Any] = {}
         self._usage: Any = None
         self._id = ""
-        self._over = False
 
-    def feed(self, data: bytes) -> list[Event]:
-        """Take more bytes and return the events that they complete."""
-        if self._failure is not None:
-            raise self._failure
-        if self._sse is not None:
-            return self._read(self._sse.feed(data))
-        if self._body is not None:
-            self._body += data
-            return []
-        self._head += data
-        start = self._head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-        if not start or b"\xef\xbb\xbf".startswith(self._head):
-            return []
-        held, self._head = self._head, b""
-        if start in b"{[<":
-            self._body = bytearray(held)
-            return []
-        self._sse = SSEDecoder()
-        return self._read(self._sse.feed(held))
+    @property
+    def _begun(self) -> bool:
+        return bool(self._choices)
 
-    def flush(self) -> list[Event]:
-        """Say that the bytes have ended and return the last events."""
-        if self._failure is not None:
-            raise self._failure
-        events: list[Event] = []
-        if self._body is not None:
-            self._read_body(bytes(self._body), events)
-        elif self._sse is not None:
-            self._read_rest(self._sse, events)
-        if not self._over:
-            self._check_end()
-            self._close(events)
-        return events
-
-    def _read(self, pieces: list[ServerSentEvent]) -> list[Event]:
-        events: list[Event] = []
-        try:
-            for piece in pieces:
-                if self._over:
-                    break
-                self._piece(piece, events)
-        except RequestError as failure:
-            self._failure = failure
-            if not events:
-                raise
-        return events
+    @property
+    def _finished(self) -> bool:
+        return self._begun and all(choice.finish for choice in self._choices.values())
 
     def _piece(self, piece: ServerSentEvent, events: list[Event]) -> None:
         data = piece.data.strip()
@@ -103,59 +58,26 @@ class ReplyDecoder:
             self._close(events)
         elif data:
             try:
-                chunk = decode_json(data)
-            except ValueError:
+                chunk = decode_piece(data)
+            except DecodeError:
                 raw = _RAW_ERROR.match(data)
                 if raw:
                     chunk = {"error": raw[1].removesuffix("}").rstrip().removesuffix('"')}
                 elif piece.event == "error":
                     chunk = data
                 else:
-                    raise DecodeError(f"The stream holds broken JSON: {mask(data, limit=120)}") from None
+                    raise
             self._chunk(chunk, piece.event, events)
 
-    def _read_rest(self, sse: SSEDecoder, events: list[Event]) -> None:
-        """Read the event that was still open, and what was no event at all."""
-        for piece in sse.flush():
-            if not self._over:
-                try:
-                    self._piece(piece, events)
-                except DecodeError:
-                    raise TransportError("The stream ended inside a chunk.") from None
-        if sse.stray and not self._over:
-            text = "\n".join(sse.stray)
-            if is_html(text.encode()):
-                raise page_reply(text.encode())
-            try:
-                fault = decode_fault(decode_json(text))
-            except ValueError:
-                fault = None
-            if fault is not None:
-                raise fault
-            if not self._choices:
-                raise DecodeError(f"The reply is no chat completion: {mask(text, limit=120)}")
-
-    def _read_body(self, body: bytes, events: list[Event]) -> None:
-        """Read a reply that came as one JSON value, or as something else."""
-        if is_html(body):
-            raise page_reply(body)
-        text = body.decode("utf-8", "replace").removeprefix("\ufeff").strip()
-        try:
-            value = decode_json(text)
-        except ValueError:
-            raise DecodeError(f"The reply is broken JSON: {mask(text, limit=120)}") from None
+    def _answer(self, value: Any, events: list[Event]) -> bool:
         self._chunk(value, "", events)
         if not self._choices:
-            raise DecodeError(f"The reply is no chat completion: {mask(text, limit=120)}")
+            return False
         self._close(events)
+        return True
 
-    def _check_end(self) -> None:
-        if not self._choices:
-            if not self._stream and self._sse is None:
-                raise DecodeError("The reply is empty.")
-            raise TransportError("The stream ended before an answer began.")
-        if not all(choice.finish for choice in self._choices.values()):
-            raise TransportError("The stream ended before the answer was finished.")
+    def _fault(self, value: Any) -> StatusError | None:
+        return decode_fault(value)
 
     def _close(self, events: list[Event]) -> None:
         self._over = True

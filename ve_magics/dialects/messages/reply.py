@@ -7,14 +7,13 @@ from typing import Any
 
 import msgspec
 
-from ve_magics.dialects.failures import is_html, mask, page_reply
-from ve_magics.dialects.loose import decode_json
 from ve_magics.dialects.messages.blocks import Blocks, passed
 from ve_magics.dialects.messages.faults import decode_event_fault, decode_fault
 from ve_magics.dialects.messages.usage import decode_usage, merge_usage
 from ve_magics.dialects.messages.vocabulary import FINISHES, NAME, STOPS
-from ve_magics.dialects.sse import ServerSentEvent, SSEDecoder
-from ve_magics.errors import DecodeError, RequestError, TransportError
+from ve_magics.dialects.reply import ReplyReader, decode_piece
+from ve_magics.dialects.sse import ServerSentEvent
+from ve_magics.errors import DecodeError, StatusError
 from ve_magics.events import Event, Finished, ReasoningDelta, Started, TextDelta, UsageReported
 
 _MESSAGE = frozenset({"id", "type", "role", "model", "content", "usage"})
@@ -39,75 +38,31 @@ class _Grown(msgspec.Struct):
 _GROWN = msgspec.json.Decoder(_Grown)
 
 
-class ReplyDecoder:
+class ReplyDecoder(ReplyReader):
     """Reads one reply. See `contract.Decoder`.
-
-    A failure that comes in the same bytes as good events is raised by the next call, so that no event is lost.
 
     Args:
         origin: Name of the provider that answers.
         stream: Whether a stream was asked for; it decides only how an empty reply is named.
     """
 
+    what = "message"
+
     def __init__(self, origin: str, *, stream: bool) -> None:
-        self._stream = stream
-        self._head = b""
-        self._sse: SSEDecoder | None = None
-        self._body: bytearray | None = None
-        self._failure: RequestError | None = None
+        super().__init__(stream=stream)
         self._blocks = Blocks(origin)
         self._started = False
         self._stop: dict[str, Any] = {}
         self._usage: dict[str, Any] = {}
         self._extra: dict[str, Any] = {}
-        self._over = False
 
-    def feed(self, data: bytes) -> list[Event]:
-        """Take more bytes and return the events that they complete."""
-        if self._failure is not None:
-            raise self._failure
-        if self._sse is not None:
-            return self._read(self._sse.feed(data))
-        if self._body is not None:
-            self._body += data
-            return []
-        self._head += data
-        start = self._head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-        if not start or b"\xef\xbb\xbf".startswith(self._head):
-            return []
-        held, self._head = self._head, b""
-        if start in b"{[<":
-            self._body = bytearray(held)
-            return []
-        self._sse = SSEDecoder()
-        return self._read(self._sse.feed(held))
+    @property
+    def _begun(self) -> bool:
+        return self._started
 
-    def flush(self) -> list[Event]:
-        """Say that the bytes have ended and return the last events."""
-        if self._failure is not None:
-            raise self._failure
-        events: list[Event] = []
-        if self._body is not None:
-            self._read_body(bytes(self._body), events)
-        elif self._sse is not None:
-            self._read_rest(self._sse, events)
-        if not self._over:
-            self._check_end()
-            self._close(events)
-        return events
-
-    def _read(self, pieces: list[ServerSentEvent]) -> list[Event]:
-        events: list[Event] = []
-        try:
-            for piece in pieces:
-                if self._over:
-                    break
-                self._piece(piece, events)
-        except RequestError as failure:
-            self._failure = failure
-            if not events:
-                raise
-        return events
+    @property
+    def _finished(self) -> bool:
+        return bool(self._stop.get("stop_reason"))
 
     def _piece(self, piece: ServerSentEvent, events: list[Event]) -> None:
         if piece.event == "content_block_delta" and self._grow(piece.data, events):
@@ -116,10 +71,10 @@ class ReplyDecoder:
         if not data or piece.event == "ping" or data.startswith("[DONE]"):
             return
         try:
-            value = decode_json(data)
-        except ValueError:
+            value = decode_piece(data)
+        except DecodeError:
             if piece.event != "error":
-                raise DecodeError(f"The stream holds broken JSON: {mask(data, limit=120)}") from None
+                raise
             value = {"type": "error", "error": data}
         if not isinstance(value, dict):
             raise DecodeError(f"The stream holds a {type(value).__name__} where an object was due.")
@@ -165,7 +120,7 @@ class ReplyDecoder:
             case "content_block_stop":
                 self._blocks.stop(at, events)
             case "message_delta":
-                self._end(value, events)
+                self._delta(value, events)
             case "message_stop":
                 self._begin(events)
                 self._close(events)
@@ -199,7 +154,7 @@ class ReplyDecoder:
         if usage is not None:
             events.append(UsageReported(usage))
 
-    def _end(self, value: Mapping[str, Any], events: list[Event]) -> None:
+    def _delta(self, value: Mapping[str, Any], events: list[Event]) -> None:
         """Take the reason for which the answer ends; it comes before the end itself."""
         self._begin(events)
         delta = value.get("delta")
@@ -223,51 +178,17 @@ class ReplyDecoder:
         self._stop = {name: message[name] for name in _STOP if message.get(name) is not None}
         self._close(events)
 
-    def _read_body(self, body: bytes, events: list[Event]) -> None:
-        """Read a reply that came as one JSON value, or as something else."""
-        if is_html(body):
-            raise page_reply(body)
-        text = body.decode("utf-8", "replace").removeprefix("\ufeff").strip()
-        try:
-            value = decode_json(text)
-        except ValueError:
-            raise DecodeError(f"The reply is broken JSON: {mask(text, limit=120)}") from None
+    def _answer(self, value: Any, events: list[Event]) -> bool:
         fault = decode_fault(value)
         if fault is not None:
             raise fault
         if not isinstance(value, dict) or not isinstance(value.get("content"), list):
-            raise DecodeError(f"The reply is no message: {mask(text, limit=120)}")
+            return False
         self._whole(value, events)
+        return True
 
-    def _read_rest(self, sse: SSEDecoder, events: list[Event]) -> None:
-        """Read the event that was still open, and what was no event at all."""
-        for piece in sse.flush():
-            if not self._over:
-                try:
-                    self._piece(piece, events)
-                except DecodeError:
-                    raise TransportError("The stream ended inside an event.") from None
-        if sse.stray and not self._over:
-            text = "\n".join(sse.stray)
-            if is_html(text.encode()):
-                raise page_reply(text.encode())
-            try:
-                fault = decode_fault(decode_json(text))
-            except ValueError:
-                fault = None
-            if fault is not None:
-                raise fault
-            if not self._started:
-                raise DecodeError(f"The reply is no message: {mask(text, limit=120)}")
-
-    def _check_end(self) -> None:
-        if self._stop.get("stop_reason"):
-            return
-        if not self._started:
-            if not self._stream and self._sse is None:
-                raise DecodeError("The reply is empty.")
-            raise TransportError("The stream ended before an answer began.")
-        raise TransportError("The stream ended before the answer was finished.")
+    def _fault(self, value: Any) -> StatusError | None:
+        return decode_fault(value)
 
     def _close(self, events: list[Event]) -> None:
         self._over = True

@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
-from ve_magics.dialects.failures import is_html, mask, page_reply
-from ve_magics.dialects.loose import decode_json
+from ve_magics.dialects.failures import mask
 from ve_magics.dialects.openai_faults import decode_fault
+from ve_magics.dialects.reply import ReplyReader, decode_piece
 from ve_magics.dialects.responses.items import (
     CallItem,
     MessageItem,
@@ -22,8 +22,8 @@ from ve_magics.dialects.responses.items import (
 from ve_magics.dialects.responses.naming import NAME
 from ve_magics.dialects.responses.output import OutputReader
 from ve_magics.dialects.responses.usage import decode_usage
-from ve_magics.dialects.sse import ServerSentEvent, SSEDecoder
-from ve_magics.errors import DecodeError, RequestError, TransportError
+from ve_magics.dialects.sse import ServerSentEvent
+from ve_magics.errors import DecodeError, RequestError, StatusError, TransportError
 from ve_magics.events import Event, Finished, Passthrough, Started, TextDelta, UsageReported
 from ve_magics.messages import FinishReason
 
@@ -90,28 +90,23 @@ class _TextEvent(msgspec.Struct, gc=False):
 _decode_text = msgspec.json.Decoder(_TextEvent).decode
 
 
-class ReplyDecoder:
+class ReplyDecoder(ReplyReader):
     """Reads one reply. See `contract.Decoder`.
-
-    A failure that comes in the same bytes as good events is raised by the next call, so that no event is lost.
 
     Args:
         origin: Name of the provider that answers.
         stream: Whether a stream was asked for; it decides only how an empty reply is named.
     """
 
+    what = "response"
+
     def __init__(self, origin: str, *, stream: bool) -> None:
-        self._stream = stream
-        self._head = b""
-        self._sse: SSEDecoder | None = None
-        self._body: bytearray | None = None
-        self._failure: RequestError | None = None
+        super().__init__(stream=stream)
         self._output = OutputReader(origin)
         self._hot: tuple[str, int, int] = ("", -1, -1)
         self._words: Words | None = None
         self._started = False
         self._extra: dict[str, Any] = {}
-        self._over = False
         self._deltas: dict[str, Callable[[dict[str, Any], str, list[Event]], None]] = {
             "response.output_text.delta": self._text,
             "response.refusal.delta": self._refusal,
@@ -122,60 +117,16 @@ class ReplyDecoder:
             "response.custom_tool_call_input.delta": self._input,
         }
 
-    def feed(self, data: bytes) -> list[Event]:
-        """Take more bytes and return the events that they complete."""
-        if self._failure is not None:
-            raise self._failure
-        if self._sse is not None:
-            return self._read(self._sse.feed(data))
-        if self._body is not None:
-            self._body += data
-            return []
-        self._head += data
-        start = self._head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-        if not start or b"\xef\xbb\xbf".startswith(self._head):
-            return []
-        held, self._head = self._head, b""
-        if start in b"{[<":
-            self._body = bytearray(held)
-            return []
-        self._sse = SSEDecoder()
-        return self._read(self._sse.feed(held))
+    @property
+    def _begun(self) -> bool:
+        return self._started
 
-    def flush(self) -> list[Event]:
-        """Say that the bytes have ended and return the last events."""
-        if self._failure is not None:
-            raise self._failure
-        events: list[Event] = []
-        if self._body is not None:
-            self._read_body(bytes(self._body), events)
-        elif self._sse is not None:
-            for piece in self._sse.flush():
-                if not self._over:
-                    self._piece(piece, events, last=True)
-            if not self._over:
-                self._stray(self._sse.stray)
-        if not self._over:
-            if not self._stream and self._sse is None:
-                raise DecodeError("The reply is empty.")
-            where = "was finished" if self._started else "began"
-            raise TransportError(f"The stream ended before the answer {where}.")
-        return events
+    @property
+    def _finished(self) -> bool:
+        return False
 
-    def _read(self, pieces: list[ServerSentEvent]) -> list[Event]:
-        events: list[Event] = []
-        try:
-            for piece in pieces:
-                if self._over:
-                    break
-                if piece.event == "response.output_text.delta" and self._plain(piece.data, events):
-                    continue
-                self._piece(piece, events)
-        except RequestError as failure:
-            self._failure = failure
-            if not events:
-                raise
-        return events
+    def _close(self, events: list[Event]) -> None:  # noqa: ARG002 - all events are out by then
+        self._over = True
 
     def _plain(self, data: str, events: list[Event]) -> bool:
         """Read one more piece of the text that grows already; False where it needs a closer look."""
@@ -194,48 +145,30 @@ class ReplyDecoder:
             events.append(TextDelta(text, words.part))
         return True
 
-    def _piece(self, piece: ServerSentEvent, events: list[Event], *, last: bool = False) -> None:
+    def _piece(self, piece: ServerSentEvent, events: list[Event]) -> None:
+        if piece.event == "response.output_text.delta" and self._plain(piece.data, events):
+            return
         data = piece.data.strip()
         if data.startswith("[DONE]"):
             raise TransportError("The stream ended before the answer was finished.")
         if not data:
             return
         try:
-            value = decode_json(data)
-        except ValueError:
-            if last:
-                raise TransportError("The stream ended inside an event.") from None
+            value = decode_piece(data)
+        except DecodeError:
             if piece.event != "error":
-                raise DecodeError(f"The stream holds broken JSON: {mask(data, limit=120)}") from None
+                raise
             value = data
         self._event(value, piece.event, events)
 
-    def _stray(self, lines: list[str]) -> None:
-        """Read what was no event at all: some servers write a page or a bare error there."""
-        text = "\n".join(lines)
-        if is_html(text.encode()):
-            raise page_reply(text.encode())
-        try:
-            fault = decode_fault(decode_json(text))
-        except ValueError:
-            fault = None
-        if fault is not None:
-            raise fault
-        if text and not self._started:
-            raise _no_response(text)
-
-    def _read_body(self, body: bytes, events: list[Event]) -> None:
-        """Read a reply that came as one JSON value, or as something else."""
-        if is_html(body):
-            raise page_reply(body)
-        text = body.decode("utf-8", "replace").removeprefix("\ufeff").strip()
-        try:
-            value = decode_json(text)
-        except ValueError:
-            raise DecodeError(f"The reply is broken JSON: {mask(text, limit=120)}") from None
+    def _answer(self, value: Any, events: list[Event]) -> bool:
         if not isinstance(value, dict) or not isinstance(value.get("output"), list):
-            raise decode_fault(value) or _no_response(text)
+            return False
         self._response(value, events)
+        return True
+
+    def _fault(self, value: Any) -> StatusError | None:
+        return decode_fault(value)
 
     def _event(self, value: Any, name: str, events: list[Event]) -> None:
         """Read one event of a stream."""
@@ -350,7 +283,7 @@ class ReplyDecoder:
         usage = decode_usage(response.get("usage"))
         if usage is not None:
             events.append(UsageReported(usage))
-        self._over = True
+        self._close(events)
 
 
 def _unknown(response: Mapping[str, Any]) -> dict[str, Any]:
