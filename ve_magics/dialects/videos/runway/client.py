@@ -141,8 +141,12 @@ def _shape(request: VideoRequest) -> dict[str, Any]:
 
 
 def _failure(value: Mapping[str, Any]) -> JobFailure:
-    """Return why a task failed; the first word of its code is the family."""
+    """Return why a task failed; the words of its code, divided by points, tell the kind."""
     code = text(value.get("failureCode"))
-    family = code.partition(".")[0]
-    kind = "content_filter" if family == "SAFETY" else "bad_request" if family in _INPUT_FAULTS else ""
-    return job_failure(text(value.get("failure")), code, kind=kind or ("job" if family == "INTERNAL" else ""))
+    words = code.split(".")
+    kind = "bad_request" if words[0] in _INPUT_FAULTS else ""
+    if "INTERNAL" in words:
+        kind = "job"
+    if "SAFETY" in words:
+        kind = "content_filter"
+    return job_failure(text(value.get("failure")), code, kind=kind)
