@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakKeyDictionary
 
+from ve_magics.catalog import nearest
 from ve_magics.engine.agent.allowance import Allowance
 from ve_magics.engine.agent.consent import advice, reason, verdict
 from ve_magics.engine.agent.course import Ended
+from ve_magics.engine.agent.mcp import McpConnection, mcp_offers
 from ve_magics.engine.agent.running import Agent, Run, happenings
+from ve_magics.engine.agent.team import Member, Team
 from ve_magics.engine.agent.values import (
     Approval,
     ApprovalError,
     Happening,
+    Limits,
     Noted,
     Offer,
     Situation,
@@ -25,6 +31,7 @@ from ve_magics.engine.session import Session
 from ve_magics.engine.toolmemory import ToolMemory
 from ve_magics.engine.trace import Trace
 from ve_magics.engine.transport import Deadlines
+from ve_magics.errors import ArgumentsError
 from ve_magics.events import Event
 from ve_magics.messages import ChatRequest, ToolCall
 from ve_magics.tools import Output
@@ -153,8 +160,62 @@ def _circumstances(offer: Offer, arguments: Any, situation: Situation, tainted: 
     return lines
 
 
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """Tools for one agent: those that are there, and those that somebody has to be asked for.
+
+    Attributes:
+        offers: Tools.
+        sources: Each returns more tools when it is awaited.
+    """
+
+    offers: tuple[Offer, ...] = ()
+    sources: tuple[Callable[[], Awaitable[Sequence[Offer]]], ...] = ()
+
+    async def all(self) -> tuple[Offer, ...]:
+        """Return all of them.
+
+        Raises:
+            ArgumentsError: Two have the same name.
+            VeError: A source gives none.
+        """
+        found = [*self.offers]
+        for source in self.sources:
+            found += await source()
+        return without_twins(found)
+
+
+def without_twins(offers: Sequence[Offer]) -> tuple[Offer, ...]:
+    """Return tools of which each has a name of its own.
+
+    Raises:
+        ArgumentsError: Two have the same.
+    """
+    taken: set[str] = set()
+    for offer in offers:
+        if offer.name in taken:
+            raise ArgumentsError(f"Two tools are called {offer.name}.", hint='Rename one: @tool(name="…")')
+        taken.add(offer.name)
+    return tuple(offers)
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """Who acts in one cell.
+
+    Attributes:
+        tools: What the agent that the cell begins may call.
+        members: The agents that it can hand work to, and their tools.
+        limits: How far each of them goes.
+    """
+
+    tools: Tools = field(default_factory=Tools)
+    members: tuple[tuple[Member, Tools], ...] = ()
+    limits: Limits = field(default_factory=Limits)
+
+
 def running(
-    means: Surroundings, agent: Agent, request: ChatRequest, allowance: Allowance
+    means: Surroundings, cast: Cast, request: ChatRequest, allowance: Allowance
 ) -> AsyncGenerator[Happening | Ended, None]:
     """Yield what happens while an agent runs, and how it ended; closing this generator stops it.
 
@@ -163,6 +224,73 @@ def running(
     """
 
     async def start(tell: Callable[[Happening], None]) -> Ended:
-        return await Run(means, tell, allowance).play(agent, request)
+        run = Run(means, tell, allowance)
+        team = Team(run, request, cast.limits)
+        members = [team.offer(member, await tools.all()) for member, tools in cast.members]
+        offers = without_twins([*await cast.tools.all(), *members])
+        return await run.play(Agent("", offers, cast.limits), request)
 
     return happenings(start)
+
+
+class Connections:
+    """The MCP servers of one session, each connected to when it is first needed, until the session is closed.
+
+    Args:
+        session: The session, whose configuration names them.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._open: dict[str, McpConnection] = {}
+        session.closers.append(self.aclose)
+
+    def source(
+        self, server: str, memory: ToolMemory, *, wanted: str = ""
+    ) -> Callable[[], Awaitable[Sequence[Offer]]]:
+        """Return a source of a server's tools.
+
+        A recording that knows what the server offers is believed, so that a replay starts nothing.
+
+        Args:
+            server: Its name in the configuration.
+            memory: What the run remembers.
+            wanted: Only the tool that is offered by this name, which the cell then names itself.
+
+        Raises:
+            ConfigError: The server's row can't be used.
+        """
+        if server not in self._open:
+            self._open[server] = McpConnection(self._session.config.mcp[server])
+        connection = self._open[server]
+
+        async def tools() -> Sequence[Offer]:
+            listed = memory.tools(f"mcp {server}")
+            if listed is None:
+                listed = await connection.tools()
+            memory.keep_tools(f"mcp {server}", listed)
+            found = mcp_offers(connection, listed, named=bool(wanted), wanted=wanted)
+            if wanted and not found:
+                names = [tool.name for _, tool in listed]
+                near = nearest(wanted, names, count=1)
+                hint = f"Did you mean {near[0]}?" if near else f"It has {', '.join(names) or 'none'}."
+                raise ArgumentsError(f"The MCP server {server} has no tool {wanted}.", hint=hint)
+            return found
+
+        return tools
+
+    async def aclose(self) -> None:
+        """End them all."""
+        servers, self._open = [*self._open.values()], {}
+        for server in servers:
+            await server.aclose()
+
+
+_CONNECTIONS: WeakKeyDictionary[Session, Connections] = WeakKeyDictionary()
+
+
+def connections(session: Session) -> Connections:
+    """Return a session's MCP servers."""
+    if session not in _CONNECTIONS:
+        _CONNECTIONS[session] = Connections(session)
+    return _CONNECTIONS[session]

@@ -15,6 +15,7 @@ import platformdirs
 
 from ve_magics import catalog
 from ve_magics.dialects.videos.registry import VIDEO_DIALECTS
+from ve_magics.engine.config_agents import AgentRow, McpRow, check_names
 from ve_magics.engine.serving import ServerRow
 from ve_magics.errors import ConfigError
 from ve_magics.providers import PROVIDERS, Provider, Quirks
@@ -29,8 +30,19 @@ WIRES = ("chat_completions", "responses", "messages", "generate_content")
 LARGEST = 1024 * 1024
 """Most bytes of a configuration file."""
 
-_SECTIONS = {"defaults", "providers", "aliases", "routes", "prices", "budget", "deadlines", "server"}
-_TRUSTED_ONLY = {"providers", "prices", "budget", "server"}
+_SECTIONS = {
+    "defaults",
+    "providers",
+    "aliases",
+    "routes",
+    "prices",
+    "budget",
+    "deadlines",
+    "server",
+    "agents",
+    "mcp",
+}
+_TRUSTED_ONLY = {"providers", "prices", "budget", "server", "agents", "mcp"}
 _KEYS_ELSEWHERE = {
     "headers": {"authorization", "x-api-key", "x-goog-api-key", "api-key", "proxy-authorization", "cookie"},
     "query": {"key", "api_key", "api-key", "apikey", "access_token", "token"},
@@ -113,6 +125,8 @@ class ConfigFile(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     budget: BudgetRow = msgspec.field(default_factory=BudgetRow)
     deadlines: DeadlinesRow = msgspec.field(default_factory=DeadlinesRow)
     server: ServerRow = msgspec.field(default_factory=ServerRow)
+    agents: dict[str, AgentRow] = {}
+    mcp: dict[str, McpRow] = {}
 
 
 def home(environ: Mapping[str, str] | None = None) -> Path:
@@ -168,6 +182,7 @@ def read_file(path: Path, *, trusted: bool) -> ConfigFile:
         file = msgspec.convert(table, ConfigFile)
     except msgspec.ValidationError as error:
         raise ConfigError(f"{path.name}: {error}.", hint=f"Mend {path}.") from None
+    check_names(file.agents, file.mcp)
     if not trusted:
         _check_untrusted(path, file)
     return file

@@ -11,7 +11,7 @@ import functools
 import random
 import time
 import uuid
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from pathlib import Path
 
@@ -58,6 +58,7 @@ class Session:
         warnings: What went wrong without stopping anything, each once.
         mode: Whether answers are recorded or replayed.
         books: What was spent, and the budgets.
+        closers: Called when the session is closed.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class Session:
         self._cache: ResponseCache | None = None
         self._ledger: Ledger | None = None
         self._filming: Filming | None = None
+        self.closers: list[Callable[[], Awaitable[None]]] = []
         self._asking: dict[str, asyncio.Future[Kept | None]] = {}
         self._answers = Answers(lambda: self.cache, lambda: self.config.redactor, self.warn)
         self.books = Books(
@@ -418,6 +420,8 @@ class Session:
 
     async def aclose(self) -> None:
         """Close the connections and the store; videos go on at their providers."""
+        for close in self.closers:
+            await close()
         if self._filming is not None:
             await self._filming.engine.aclose()
         if self._gateway is not None:

@@ -26,6 +26,9 @@ from ve_magics.messages import (
 )
 from ve_magics.tools import Output
 
+Listed = tuple[tuple[str, Tool], ...]
+"""What a source of tools offers: its own name of each, and the tool as it is offered."""
+
 
 class ToolMemory:
     """What one run remembers of its tools.
@@ -84,7 +87,7 @@ class ToolMemory:
         asked = ChatRequest(model=f"tool:{call.name}", messages=(Message("assistant", (call,)),))
         self._session.recording.keep_answer(key, asked, kept, redactor=self._session.config.redactor)
 
-    def tools(self, source: str) -> tuple[Tool, ...] | None:
+    def tools(self, source: str) -> Listed | None:
         """Return what a source of tools was recorded to offer; None where it is to be asked.
 
         Raises:
@@ -95,9 +98,9 @@ class ToolMemory:
             if self._session.mode == "replay":
                 raise self._session.lacks(self._cell)
             return None
-        return msgspec.json.decode(kept.response.text, type=tuple[Tool, ...])
+        return msgspec.json.decode(kept.response.text, type=Listed)
 
-    def keep_tools(self, source: str, tools: tuple[Tool, ...]) -> None:
+    def keep_tools(self, source: str, tools: Listed) -> None:
         """Write down what a source of tools offers, where the session records."""
         if self._session.mode != "record":
             return

@@ -8,14 +8,15 @@ from typing import Any
 
 import msgspec
 
-from ve_magics.engine.acting import Surroundings, running
+from ve_magics.catalog import nearest
+from ve_magics.engine.acting import Cast, Surroundings, running
 from ve_magics.engine.agent.allowance import Allowance
 from ve_magics.engine.agent.course import Ended
 from ve_magics.engine.agent.marking import with_rules
-from ve_magics.engine.agent.running import Agent
+from ve_magics.engine.agent.team import LEADING, MEMBERS, Member
 from ve_magics.engine.agent.values import Errand, Limits
 from ve_magics.engine.toolmemory import ToolMemory
-from ve_magics.errors import StoreError, VeError
+from ve_magics.errors import ArgumentsError, StoreError, VeError
 from ve_magics.magics import attachments
 from ve_magics.magics.agent_answer import AgentAnswer
 from ve_magics.magics.agent_arguments import agent_parser
@@ -26,7 +27,8 @@ from ve_magics.magics.asked import deadlines_within
 from ve_magics.magics.chat import prompt_of
 from ve_magics.magics.notebook import Notebook
 from ve_magics.magics.plain import show_text
-from ve_magics.magics.toolbox import offers_named
+from ve_magics.magics.plan import plan
+from ve_magics.magics.toolbox import Toolbox
 from ve_magics.messages import ChatRequest, Part
 
 MOST_TOKENS = 8_192
@@ -66,12 +68,17 @@ def agent(notebook: Notebook, line: str, cell: str) -> None:
         request = chat_request(
             options, cell, model=default, words=words, parts=parts, history=history, magic="%%agent"
         )
-    request = msgspec.structs.replace(request, messages=with_rules(request.messages))
     if options.budget is not None and request.max_tokens is None:
         request = msgspec.structs.replace(request, max_tokens=MOST_TOKENS)
-    offers = offers_named(notebook, options.tools, fresh=options.fresh)
-    acting = Agent("", tuple(offers), limits_of(options))
-    answer = run(notebook, acting, request, options)
+    memory = ToolMemory(session, fresh=options.fresh, cached=not options.no_cache, cell=notebook.cell)
+    cast = cast_of(notebook, memory, options)
+    request = msgspec.structs.replace(
+        request, messages=with_rules(request.messages, LEADING if cast.members else "")
+    )
+    if options.dry_run:
+        show_text(plan_with_tools(notebook, request, cast, talk.note if talk else ""))
+        return
+    answer = run(notebook, memory, cast, request, options)
     if talk is not None:
         try:
             talk.keep(asked, answer.response, system=options.system or "", model=answer.served)
@@ -82,16 +89,74 @@ def agent(notebook: Notebook, line: str, cell: str) -> None:
             show_text(talk.note)
 
 
-def limits_of(options: argparse.Namespace) -> Limits:
-    """Return how far the line lets its agent go."""
-    return Limits() if options.max_steps is None else Limits(steps=options.max_steps)
+def cast_of(notebook: Notebook, memory: ToolMemory, options: argparse.Namespace) -> Cast:
+    """Return who acts in a cell, as its line says.
+
+    Raises:
+        ArgumentsError: It names a tool or an agent that isn't there, or nothing that could be called.
+        ConfigError: An MCP server's row can't be used.
+    """
+    box = Toolbox(notebook, memory, knowledge_base=options.kb or "", fresh=options.fresh)
+    members = members_of(notebook, options)
+    named = [*options.tools]
+    handled = any("search_documents" in member.tools for member in members)
+    if options.kb and not handled and "search_documents" not in named:
+        named.append("search_documents")
+    tools = box.tools(named) if named or members else box.marked()
+    if not (tools.offers or tools.sources or members):
+        raise ArgumentsError(
+            "The agent has nothing to call.",
+            hint="Name tools: --tools a,b, --kb NAME, --team; or mark functions with @ve_magics.tool",
+        )
+    limits = Limits() if options.max_steps is None else Limits(steps=options.max_steps)
+    handed = tuple((one, box.tools(one.tools, named=one.name in options.agents)) for one in members)
+    return Cast(tools, handed, limits)
 
 
-def run(notebook: Notebook, acting: Agent, request: ChatRequest, options: argparse.Namespace) -> AgentAnswer:
+def members_of(notebook: Notebook, options: argparse.Namespace) -> list[Member]:
+    """Return the agents to which a cell's own agent can hand work.
+
+    Raises:
+        ArgumentsError: One that is named isn't there, or lacks its documents.
+    """
+    known = {member.name: member for member in MEMBERS}
+    for name, row in notebook.session.config.agents.items():
+        known[name] = Member(
+            name=name, purpose=row.purpose, model=row.model, tools=row.tools, system=row.system
+        )
+    for value in notebook.namespace.values():
+        if isinstance(value, Member):
+            known[value.name] = value
+    for name in options.agents:
+        if name not in known:
+            near = nearest(name, known, count=1)
+            hint = f"Did you mean {near[0]}?" if near else f"There are {', '.join(known)}."
+            raise ArgumentsError(f"--agents: there is no agent {name!r}.", hint=hint)
+    named = dict.fromkeys(options.agents)
+    return [
+        member
+        for name, member in known.items()
+        if name in named or (options.team and (options.kb or "search_documents" not in member.tools))
+    ]
+
+
+def plan_with_tools(notebook: Notebook, request: ChatRequest, cast: Cast, note: str) -> str:
+    """Say what would be sent, and what may be called."""
+    tools = [offer.name for offer in cast.tools.offers] + ["MCP servers"] * bool(cast.tools.sources)
+    lines = [plan(notebook, request, note), f"tools     {', '.join(tools) or 'none'}"]
+    lines += [
+        f"agent     {member.name}: {', '.join(offer.name for offer in its.offers) or 'no tools'}"
+        for member, its in cast.members
+    ]
+    return "\n".join(lines)
+
+
+def run(
+    notebook: Notebook, memory: ToolMemory, cast: Cast, request: ChatRequest, options: argparse.Namespace
+) -> AgentAnswer:
     """Return an agent's answer, shown while it works; what broke off is shown, kept and raised."""
     session = notebook.session
     display = AgentDisplay(notebook.shell, notebook.directory)
-    memory = ToolMemory(session, fresh=options.fresh, cached=not options.no_cache, cell=notebook.cell)
     means = Surroundings(
         session,
         memory,
@@ -115,7 +180,7 @@ def run(notebook: Notebook, acting: Agent, request: ChatRequest, options: argpar
 
     happening: Any
     try:
-        for batch in notebook.portal.iterate(running(means, acting, request, Allowance(options.budget))):
+        for batch in notebook.portal.iterate(running(means, cast, request, Allowance(options.budget))):
             for happening in batch:
                 if isinstance(happening, Ended):
                     ended = happening

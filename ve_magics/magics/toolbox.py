@@ -6,38 +6,102 @@ from collections.abc import Sequence
 from typing import Any
 
 from ve_magics.catalog import nearest
-from ve_magics.engine.agent.builtin import BUILT_IN
+from ve_magics.engine.acting import Tools, connections, without_twins
+from ve_magics.engine.agent.builtin import BUILT_IN, Search, search_offer
 from ve_magics.engine.agent.functions import offer_of
+from ve_magics.engine.agent.mcp import SEPARATOR
 from ve_magics.engine.agent.values import Offer
 from ve_magics.engine.toolkit import Toolkit
+from ve_magics.engine.toolmemory import ToolMemory
 from ve_magics.errors import ArgumentsError
 from ve_magics.magics.notebook import Notebook
 from ve_magics.magics.notebook_code import NotebookCode
 from ve_magics.tools import FunctionTool, as_tool
 
 
-def offers_named(notebook: Notebook, named: Sequence[str], *, fresh: bool = False) -> list[Offer]:
-    """Return the tools that a line names.
+class Toolbox:
+    """What the tools of one cell are by their names.
 
     Args:
         notebook: The running notebook.
-        named: What `--tools` says; where it says nothing, every function of the notebook that `@tool` marks.
+        memory: What the run remembers.
+        knowledge_base: What `--kb` names; empty for none.
         fresh: Make again what is known.
-
-    Raises:
-        ArgumentsError: There is no such tool, two have the same name, or there is none at all.
     """
-    code = NotebookCode(notebook.shell)
-    kit = Toolkit(notebook.session, cell=notebook.cell, fresh=fresh, execute=code.run)
-    offers = [_offer(notebook, kit, name) for name in dict.fromkeys(named)]
-    if not named:
-        offers = [offer_of(tool, named=False) for tool in marked(notebook)]
-    taken: dict[str, None] = {}
-    for offer in offers:
-        if offer.name in taken:
-            raise ArgumentsError(f"Two tools are called {offer.name}.", hint='Rename one: @tool(name="…")')
-        taken[offer.name] = None
-    return offers
+
+    def __init__(
+        self, notebook: Notebook, memory: ToolMemory, *, knowledge_base: str = "", fresh: bool = False
+    ) -> None:
+        self._notebook = notebook
+        self._memory = memory
+        self._knowledge_base = knowledge_base
+        code = NotebookCode(notebook.shell)
+        self._kit = Toolkit(notebook.session, cell=notebook.cell, fresh=fresh, execute=code.run)
+
+    def tools(self, names: Sequence[str], *, named: bool = True) -> Tools:
+        """Return the tools of these names.
+
+        Args:
+            names: The names.
+            named: Whether the user's own cell names them.
+
+        Raises:
+            ArgumentsError: There is none of a name.
+            ConfigError: An MCP server's row can't be used.
+        """
+        offers: list[Offer] = []
+        sources: list[Any] = []
+        servers = self._notebook.session.config.mcp
+        for name in dict.fromkeys(names):
+            offer = self._offer(name, named=named)
+            server, _, tool = name.partition(SEPARATOR)
+            if offer is not None:
+                offers.append(offer)
+            elif server in servers:
+                wanted = name if tool else ""
+                sources.append(
+                    connections(self._notebook.session).source(server, self._memory, wanted=wanted)
+                )
+            else:
+                raise self._unknown(name)
+        return Tools(without_twins(offers), tuple(sources))
+
+    def marked(self) -> Tools:
+        """Return the functions of the notebook that `@tool` marks; the cell does not name them."""
+        return Tools(tuple(offer_of(tool, named=False) for tool in marked(self._notebook)))
+
+    def _offer(self, name: str, *, named: bool) -> Offer | None:
+        value: Any = self._notebook.namespace.get(name.partition(".")[0])
+        for step in name.split(".")[1:]:
+            value = getattr(value, step, None)
+        if callable(value):
+            return offer_of(as_tool(value), named=named)
+        if name == "search_documents":
+            if not self._knowledge_base:
+                raise ArgumentsError(
+                    "search_documents needs documents.", hint="Name a knowledge base: --kb NAME"
+                )
+            return search_offer(searcher(self._notebook), self._knowledge_base)
+        return self._kit.offer(name, named=named)
+
+    def _unknown(self, name: str) -> ArgumentsError:
+        functions = [
+            known
+            for known, one in self._notebook.namespace.items()
+            if callable(one) and not known.startswith("_")
+        ]
+        near = nearest(name, [*functions, *BUILT_IN, *self._notebook.session.config.mcp], count=1)
+        return ArgumentsError(
+            f"--tools: there is no tool {name!r}.",
+            hint=f"Did you mean {near[0]}?" if near else "Define the function in a cell above, then name it.",
+        )
+
+
+def searcher(notebook: Notebook) -> Search:
+    """Return what searches the notebook's knowledge bases."""
+    from ve_magics.engine.library import Library
+
+    return Library(notebook.session).search_documents
 
 
 def marked(notebook: Notebook) -> list[FunctionTool]:
@@ -48,23 +112,3 @@ def marked(notebook: Notebook) -> list[FunctionTool]:
         if isinstance(value, FunctionTool) and not name.startswith("_")
     }
     return [found[name] for name in sorted(found)]
-
-
-def _offer(notebook: Notebook, kit: Toolkit, name: str) -> Offer:
-    value: Any = notebook.namespace.get(name.partition(".")[0])
-    for step in name.split(".")[1:]:
-        value = getattr(value, step, None)
-    if callable(value):
-        return offer_of(as_tool(value))
-    if (built := kit.offer(name, named=True)) is not None:
-        return built
-    if name == "search_documents":
-        raise ArgumentsError("search_documents needs documents.", hint="Name a knowledge base: --kb NAME")
-    functions = [
-        known for known, one in notebook.namespace.items() if callable(one) and not known.startswith("_")
-    ]
-    near = nearest(name, [*functions, *BUILT_IN], count=1)
-    raise ArgumentsError(
-        f"--tools: there is no tool {name!r}.",
-        hint=f"Did you mean {near[0]}?" if near else "Define the function in a cell above, then name it.",
-    )

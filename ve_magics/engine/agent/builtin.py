@@ -90,7 +90,7 @@ def search_offer(search: Search, knowledge_base: str) -> Offer:
     ) -> None:
         """Search the documents of the user and return the passages that fit best, each with its source."""
 
-    async def runs(situation: Situation, query: str, count: int = _PASSAGES) -> Output:
+    async def runs(_: Situation, query: str, count: int = _PASSAGES) -> Output:
         found = await search(query, knowledge_base, max(1, min(count, 20)))
         if not found:
             return Output((Text("The documents hold nothing that fits."),))
@@ -116,7 +116,7 @@ def fetch_offer(fetch: Callable[[str], Awaitable[str]], *, named: bool) -> Offer
     def fetch_url(url: Annotated[str, "An address that begins with https://."]) -> None:
         """Read a page of the public web as text."""
 
-    async def runs(situation: Situation, url: str) -> Output:
+    async def runs(_: Situation, url: str) -> Output:
         return output_of(await fetch(url))
 
     return _built(fetch_url, runs, named=named, approve=True, untrusted=True)

@@ -1,0 +1,231 @@
+"""Tools of MCP servers, by way of the official SDK (extra `[mcp]`): programs that are started, and addresses.
+
+A server is started, or connected to, when its tools are first asked for, and stays until the session ends. Each lives
+in a task of its own, because what the SDK opens must be closed where it was opened. What its tools do is not known
+here: each call has to be approved, and what they give back is data.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import re
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
+from typing import Any
+
+from ve_magics.engine.agent.values import Arguments, Offer, Situation
+from ve_magics.engine.config_agents import McpServer
+from ve_magics.errors import MissingExtraError, ToolFailedError
+from ve_magics.messages import Image, Text, Tool
+from ve_magics.tools import Output, output_of
+
+SEPARATOR = "__"
+"""Between a server's name and its tool's."""
+MOST_TOOLS = 128
+"""Tools of one server that are offered."""
+STARTING = 30.0
+"""Seconds within which a server must be there."""
+STOPPING = 2.0
+"""Seconds that it gets to end."""
+_NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_-]+")
+_LONGEST_DESCRIPTION = 2_000
+
+Client = Any
+"""The SDK's client, which is only imported when it is needed."""
+
+
+class McpConnection:
+    """One server, connected to when it is first needed.
+
+    Args:
+        server: Where it is.
+    """
+
+    def __init__(self, server: McpServer) -> None:
+        self.server = server
+        self._client: asyncio.Future[Client] | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._stop = asyncio.Event()
+
+    async def tools(self) -> tuple[tuple[str, Tool], ...]:
+        """Return what the server offers: its own name of each tool, and the tool as it is offered here.
+
+        Raises:
+            MissingExtraError: The SDK isn't installed.
+            ToolFailedError: The server can't be reached or gives no list.
+        """
+        client = await self._connected()
+        found: list[Any] = []
+        cursor = None
+        while len(found) < MOST_TOOLS:
+            page = await self._answer(client.list_tools(cursor=cursor), "list its tools")
+            found += page.tools
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+        return tuple((str(one.name), _tool(self.server.name, one)) for one in found[:MOST_TOOLS])
+
+    async def call(self, name: str, arguments: Arguments) -> Output:
+        """Return what a tool of the server gives back.
+
+        Raises:
+            ToolFailedError: It gives nothing back in time, or the server is gone.
+        """
+        client = await self._connected()
+        result = await self._answer(client.call_tool(name, dict(arguments)), f"run {name}")
+        return _output(result)
+
+    async def _answer(self, asked: Any, what: str) -> Any:
+        try:
+            async with asyncio.timeout(self.server.timeout):
+                return await asked
+        except TimeoutError:
+            raise ToolFailedError(
+                f"The MCP server {self.server.name} did not {what} within {self.server.timeout:g} s."
+            ) from None
+        except Exception as error:  # noqa: BLE001 - whatever the SDK raises is told in our words
+            if self._task is not None and self._task.done():
+                self._client = None  # it is gone: the next call connects anew
+            raise ToolFailedError(
+                f"The MCP server {self.server.name} could not {what}: {_first_line(error)}"
+            ) from None
+
+    async def _connected(self) -> Client:
+        if self._client is None or (self._task is not None and self._task.done()):
+            self._client = asyncio.get_running_loop().create_future()
+            self._stop = asyncio.Event()
+            self._task = asyncio.create_task(self._live(_opener(self.server), self._client, self._stop))
+        try:
+            async with asyncio.timeout(STARTING):
+                return await asyncio.shield(self._client)
+        except TimeoutError:
+            await self.aclose()
+            raise ToolFailedError(
+                f"The MCP server {self.server.name} was not there within {STARTING:g} s.",
+                hint=f"Look at [mcp.{self.server.name}] in your configuration.",
+            ) from None
+
+    async def _live(
+        self,
+        opener: Callable[[AsyncExitStack], Any],
+        ready: asyncio.Future[Client],
+        stop: asyncio.Event,
+    ) -> None:
+        """Be connected until it is told to stop."""
+        try:
+            async with AsyncExitStack() as stack:
+                client = await opener(stack)
+                if not ready.done():
+                    ready.set_result(client)
+                await stop.wait()
+        except Exception as error:  # noqa: BLE001 - told to whoever waits for the connection
+            if not ready.done():
+                ready.set_exception(
+                    ToolFailedError(
+                        f"The MCP server {self.server.name} can't be used: {_first_line(error)}",
+                        hint=f"Look at [mcp.{self.server.name}] in your configuration.",
+                    )
+                )
+        finally:
+            if not ready.done():
+                ready.cancel()
+
+    async def aclose(self) -> None:
+        """End it."""
+        self._stop.set()
+        task, self._task, self._client = self._task, None, None
+        if task is not None:
+            await asyncio.wait([task], timeout=STOPPING)
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+def _opener(server: McpServer) -> Callable[[AsyncExitStack], Any]:
+    """Return what opens a client for a server.
+
+    Raises:
+        MissingExtraError: The SDK isn't installed.
+    """
+    try:
+        import mcp
+    except ImportError:
+        raise MissingExtraError(f"The MCP server {server.name}", "mcp") from None
+
+    async def opened(stack: AsyncExitStack) -> Client:
+        source: Any
+        if server.url:
+            from mcp.client.streamable_http import streamable_http_client
+            from mcp.shared._httpx_utils import create_mcp_http_client
+
+            http: AbstractAsyncContextManager[Any] = create_mcp_http_client(headers=dict(server.headers))
+            source = streamable_http_client(server.url, http_client=await stack.enter_async_context(http))
+        else:
+            source = mcp.StdioServerParameters(
+                command=server.command[0],
+                args=list(server.command[1:]),
+                env=dict(server.env) or None,
+                cwd=server.cwd or None,
+            )
+        return await stack.enter_async_context(mcp.Client(source))
+
+    return opened
+
+
+def _tool(server: str, found: Any) -> Tool:
+    """Return a server's tool as it is offered to models."""
+    name = f"{server}{SEPARATOR}{_NOT_IN_NAMES.sub('_', found.name)}"[:64]
+    schema = dict(found.input_schema or {})
+    schema.setdefault("type", "object")
+    schema.setdefault("properties", {})
+    return Tool(name, (found.description or found.name)[:_LONGEST_DESCRIPTION], schema)
+
+
+def _output(result: Any) -> Output:
+    """Return what a call gave back: texts and pictures; of everything else only that it was there."""
+    parts: list[Text | Image] = []
+    for one in result.content:
+        kind = getattr(one, "type", "")
+        if kind == "text":
+            parts.append(Text(one.text))
+        elif kind == "image":
+            with suppress(binascii.Error, ValueError):
+                parts.append(Image(base64.b64decode(one.data, validate=True), one.mime_type))
+        elif kind == "resource" and isinstance(getattr(one.resource, "text", None), str):
+            parts.append(Text(one.resource.text))
+        else:
+            parts.append(Text(f"[{kind or 'something'} that can't be shown here]"))
+    if not parts and result.structured_content is not None:
+        return output_of(result.structured_content)
+    return output_of(Output(tuple(parts) or (Text("(nothing)"),), failed=bool(result.is_error)))
+
+
+def _first_line(error: BaseException) -> str:
+    """Return what an error says; of a group, what its first one says."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    words = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {words[0][:300]}" if words else type(error).__name__
+
+
+def mcp_offers(
+    connection: McpConnection, tools: Sequence[tuple[str, Tool]], *, named: bool, wanted: str = ""
+) -> list[Offer]:
+    """Return a server's tools on offer.
+
+    Args:
+        connection: The server.
+        tools: Its own name of each tool, and the tool as it is offered.
+        named: Whether the user's own cell named each of them, not only their server.
+        wanted: Only the tool that is offered by this name.
+    """
+
+    def offer(own: str, tool: Tool) -> Offer:
+        async def run(arguments: Arguments, situation: Situation) -> Output:  # noqa: ARG001 - as every tool is called
+            return await connection.call(own, arguments)
+
+        return Offer(spec=tool, run=run, approve=True, named=named, untrusted=True, price=lambda _: None)
+
+    return [offer(own, tool) for own, tool in tools if not wanted or tool.name == wanted]
