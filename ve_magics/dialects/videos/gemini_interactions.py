@@ -79,7 +79,7 @@ class GeminiInteractionsVideos(PolledVideos):
         extra = {name: value for name, value in request.extra.items() if name != "task"}
         return WireRequest("/interactions", msgspec.json.encode(with_extra(body, extra)))
 
-    def decode_object(self, status: int, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
+    def read(self, status: int, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
         """Return the JSON object of a good answer; raises as the contract says."""
         return decode_answer(status, headers, body)
 

@@ -11,11 +11,12 @@ import msgspec
 from ve_magics.dialects.contract import WireRequest
 from ve_magics.dialects.videos.limits import check_limits, check_prompt, size_of
 from ve_magics.dialects.videos.pictures import picture_address
-from ve_magics.dialects.videos.polled import PolledVideos, said, whole_seconds
+from ve_magics.dialects.videos.polled import PolledVideos, said
 from ve_magics.dialects.videos.reading import epoch, fraction, job_failure, text, web_urls
 from ve_magics.dialects.videos.runway.table import FILMS, NAME
 from ve_magics.dialects.videos.shapes import shaped
 from ve_magics.dialects.videos.statuses import remote_state
+from ve_magics.dialects.videos.tasks import whole_seconds
 from ve_magics.errors import DecodeError, UnsupportedError
 from ve_magics.jobs import Job, JobFailure, JobReply, VideoRequest
 from ve_magics.messages import Image

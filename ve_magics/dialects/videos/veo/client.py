@@ -14,8 +14,9 @@ from ve_magics.dialects.contract import WireRequest
 from ve_magics.dialects.videos import google_files
 from ve_magics.dialects.videos.contract import Source, Variant
 from ve_magics.dialects.videos.pictures import picture_bytes, picture_type
-from ve_magics.dialects.videos.polled import PolledVideos, whole_seconds
+from ve_magics.dialects.videos.polled import PolledVideos
 from ve_magics.dialects.videos.shapes import shaped
+from ve_magics.dialects.videos.tasks import whole_seconds
 from ve_magics.dialects.videos.veo.answers import decode_answer, decode_operation, find_film
 from ve_magics.dialects.videos.veo.table import LIMITS, NAME, bare
 from ve_magics.errors import DecodeError, UnsupportedError
@@ -64,7 +65,7 @@ class Veo(PolledVideos):
         body = {"instances": [{**instance, **outer}], "parameters": _parameters(shaped(request))}
         return WireRequest(_path(request.model, "predictLongRunning"), msgspec.json.encode(body))
 
-    def decode_object(self, status: int, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
+    def read(self, status: int, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
         """Return the JSON object of a good answer; raises as the contract says."""
         return decode_answer(status, headers, body)
 
