@@ -260,3 +260,70 @@ def lab_page(lab: Lab, browser: Browser) -> Iterator[LabPage]:
     page = LabPage(lab, context.new_page())
     yield page
     context.close()
+
+
+class WidgetPage:
+    """A page that shows one widget's bundle and nothing else, with a model that stands for the kernel.
+
+    Attributes:
+        page: Playwright's page.
+        outside: Addresses that it asked for.
+        problems: Errors in its console and errors that nobody caught.
+    """
+
+    def __init__(self, page: Page, name: str, state: dict[str, Any]) -> None:
+        self.page = page
+        self.outside: list[str] = []
+        self.problems: list[str] = []
+        page.on(
+            "request",
+            lambda one: (
+                None if one.url.startswith(("blob:", "data:", "about:")) else self.outside.append(one.url)
+            ),
+        )
+        page.on("console", lambda one: self.problems.append(one.text) if one.type == "error" else None)
+        page.on("pageerror", lambda error: self.problems.append(str(error)))
+        static = ROOT / "ve_magics" / "widgets" / "static"
+        harness = (Path(__file__).parent / "widget_page.js").read_text("utf-8")
+        script, style = ((static / f"{name}.{kind}").read_text("utf-8") for kind in ("js", "css"))
+        page.set_content("<!doctype html><title>widget</title>")
+        page.evaluate(harness, {"script": script, "style": style, "state": state})
+
+    @property
+    def sent(self) -> list[dict[str, Any]]:
+        """What the views have sent, oldest first."""
+        found: list[dict[str, Any]] = self.page.evaluate("() => window.widget.sent")
+        return found
+
+    def asked(self, do: str) -> list[dict[str, Any]]:
+        """Return the messages of one kind that the views have sent."""
+        return [message for message in self.sent if message["do"] == do]
+
+    def tell(self, message: dict[str, Any], data: bytes | None = None) -> None:
+        """Send a message from the kernel to every view, and wait until it is drawn."""
+        self.page.evaluate(
+            "([message, bytes]) => window.widget.tell(message, bytes && [bytes])",
+            [message, None if data is None else list(data)],
+        )
+
+    def picture(self, name: str) -> None:
+        """Keep a screenshot where one is asked for."""
+        if folder := os.environ.get("TEST_SCREENSHOTS"):
+            self.page.screenshot(path=f"{folder}/{name}.png", full_page=True)
+
+
+@pytest.fixture
+def widget_page(browser: Browser) -> Iterator[Callable[..., WidgetPage]]:
+    """Return `widget_page(name, state, **settings of the page)`, which shows a widget alone."""
+    contexts = []
+
+    def show(name: str, state: dict[str, Any], **settings: Any) -> WidgetPage:
+        context = browser.new_context(
+            **{"viewport": {"width": 760, "height": 800}, "locale": "en-US", **settings}
+        )
+        contexts.append(context)
+        return WidgetPage(context.new_page(), name, state)
+
+    yield show
+    for context in contexts:
+        context.close()

@@ -23,7 +23,7 @@ def gallery_bundle(videos: Sequence[tuple[Card, Files]]) -> dict[str, str]:
     Args:
         videos: The cards and where their files lie, the newest first.
     """
-    title = f"🎬 Gallery · {len(videos)} video{'' if len(videos) == 1 else 's'}"
+    title = f"Gallery · {len(videos)} video{'' if len(videos) == 1 else 's'}"
     if not videos:
         return {"text/html": f"<p>{title}</p>", "text/plain": title}
     facts = [_facts(card) for card, _ in videos]

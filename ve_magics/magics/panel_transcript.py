@@ -28,8 +28,8 @@ def transcript_bundle(
         turns: What its panel shows.
         pictures: For each turn the pictures that the model made.
     """
-    plain = [f"💬 {name}"]
-    markdown = [f"💬 **{neutralise(name)}**"]
+    plain = [f"Conversation {name}"]
+    markdown = [f"Conversation **{neutralise(name)}**"]
     if not turns:
         plain.append("Nothing was said yet.")
         markdown.append("*Nothing was said yet.*")

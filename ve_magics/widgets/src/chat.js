@@ -27,10 +27,10 @@ class Panel {
     this.spoken = h('div', { class: 've-hidden', 'aria-live': 'polite' })
     this.composer = new Composer({ t, ask: (text, pictures) => this.ask(text, pictures), stop: () => this.stop(), say: (text) => this.tell(text) })
     this.root = h('section', { class: 've-chat', 'aria-label': `${t('chat')}: ${model.get('conversation')}`, 'data-lm-suppress-shortcuts': 'true', onkeydown: (event) => this.key(event) },
-      h('div', { class: 've-head' }, h('span', { class: 've-title', dir: 'auto', text: `💬 ${model.get('conversation')}` }), this.picker),
+      h('div', { class: 've-head' }, h('span', { class: 've-title', dir: 'auto', text: model.get('conversation') }), this.picker),
       this.log, this.note, this.spoken, this.composer.node)
     el.append(this.root)
-    this.unfold = foldTranscript(this.root, `💬 ${model.get('conversation')}`)
+    this.unfold = foldTranscript(this.root, `Conversation ${model.get('conversation')}`)
     this.hear = (message, buffers) => this.take(message, buffers)
     this.drawModels = () => this.models()
     this.lost = () => this.disconnected()

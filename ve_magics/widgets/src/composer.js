@@ -1,6 +1,6 @@
 // Where a question is written: text, pictures by paste, drop or choice, send and stop.
 
-import { h } from './dom.js'
+import { h, icon } from './dom.js'
 
 const TYPES = ['image/png', 'image/jpeg', 'image/gif', 'image/webp']
 const LARGEST = 5_000_000
@@ -17,7 +17,7 @@ export class Composer {
     this.thumbs = h('div', { class: 've-thumbs' })
     this.text = h('textarea', { rows: '1', dir: 'auto', 'aria-label': t('question'), placeholder: t('placeholder'), title: t('hint'), oninput: () => this.fit(), onkeydown: (event) => this.key(event), onpaste: (event) => this.paste(event) })
     this.file = h('input', { type: 'file', accept: TYPES.join(','), multiple: true, hidden: true, onchange: () => { this.add([...this.file.files]); this.file.value = '' } })
-    this.attach = h('button', { type: 'button', class: 've-icon', 'aria-label': t('attach'), title: t('attach'), text: '📎', onclick: () => this.file.click() })
+    this.attach = h('button', { type: 'button', class: 've-icon', 'aria-label': t('attach'), title: t('attach'), onclick: () => this.file.click() }, icon('M21 11.5 12.3 20a5.6 5.6 0 0 1-8-8l8.7-8.4a3.8 3.8 0 0 1 5.3 5.3l-8.6 8.4a1.9 1.9 0 0 1-2.7-2.7l7.9-7.7'))
     this.send = h('button', { type: 'button', class: 've-send', text: t('send'), onclick: () => (this.running ? actions.stop() : this.submit()) })
     this.node = h('div', { class: 've-compose', ondragover: (event) => { event.preventDefault(); this.node.classList.add('ve-over') }, ondragleave: () => this.node.classList.remove('ve-over'), ondrop: (event) => this.drop(event) },
       this.thumbs, h('div', { class: 've-row' }, this.text, this.attach, this.send), this.file)

@@ -13,6 +13,16 @@ export function h(name, attributes = {}, ...children) {
   return node
 }
 
+/** Return a small picture drawn with one line, for a page whose fonts hold no such sign. */
+export function icon(path) {
+  const node = document.createElementNS('http://www.w3.org/2000/svg', 'svg')
+  for (const [key, value] of Object.entries({ viewBox: '0 0 24 24', width: '18', height: '18', fill: 'none', stroke: 'currentColor', 'stroke-width': '2', 'stroke-linecap': 'round', 'stroke-linejoin': 'round', 'aria-hidden': 'true' })) node.setAttribute(key, value)
+  const line = document.createElementNS('http://www.w3.org/2000/svg', 'path')
+  line.setAttribute('d', path)
+  node.append(line)
+  return node
+}
+
 /** Put text on the clipboard, also where a page without https may not use the clipboard's own interface. */
 export async function copy(text) {
   try {

@@ -1,6 +1,6 @@
 // The gallery: the notebook's videos as cards, live; two of them can be played side by side.
 
-import { copyButton, h } from './dom.js'
+import { copyButton, h, icon } from './dom.js'
 import { Fetched, served } from './media.js'
 import { Pair } from './pair.js'
 import { foldTranscript } from './transcript.js'
@@ -52,7 +52,7 @@ class Card {
   poster() {
     const address = this.gallery.posters.get(this.item.id)
     if (this.video) return
-    this.stage.replaceChildren(address ? h('img', { src: address, alt: '' }) : h('div', { class: 've-empty', text: '🎬', 'aria-hidden': 'true' }))
+    this.stage.replaceChildren(address ? h('img', { src: address, alt: '' }) : h('div', { class: 've-empty' }, icon('M3 6h12v12H3zM15 10l6-3v10l-6-3')))
   }
 
   async start() {
@@ -99,9 +99,9 @@ class Gallery {
     this.blank = h('p', { class: 've-faint' })
     this.note = h('div', { class: 've-note', role: 'status', hidden: true })
     this.root = h('section', { class: 've-gallery', 'aria-label': t('gallery'), 'data-lm-suppress-shortcuts': 'true', onkeydown: (event) => event.stopPropagation() },
-      h('div', { class: 've-head' }, h('span', { class: 've-title', text: `🎬 ${t('gallery')}` }), this.filter, this.state), this.note, this.pair, this.blank, this.list)
+      h('div', { class: 've-head' }, h('span', { class: 've-title', text: t('gallery') }), this.filter, this.state), this.note, this.pair, this.blank, this.list)
     el.append(this.root)
-    this.unfold = foldTranscript(this.root, '🎬 Gallery')
+    this.unfold = foldTranscript(this.root, 'Gallery ·')
     this.hear = (message, buffers) => this.take(message, buffers)
     this.lost = () => this.disconnected()
     model.on('msg:custom', this.hear)

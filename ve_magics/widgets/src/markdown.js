@@ -9,7 +9,9 @@ import { highlight } from './highlight.js'
 const LONGEST = 400_000
 const PICTURE = /^data:image\/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/=\s]+$/
 const NAMED = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'", nbsp: '\u00a0', hellip: '…', mdash: '—', ndash: '–', times: '×', middot: '·', copy: '©', reg: '®', trade: '™', deg: '°', larr: '←', rarr: '→', uarr: '↑', darr: '↓', laquo: '«', raquo: '»', bull: '•', euro: '€', zwj: '\u200d', zwnj: '\u200c', ensp: '\u2002', emsp: '\u2003', le: '≤', ge: '≥', ne: '≠' }
-const EMPHASIS = /((`{3,}|~{3,})[^]*?(?:\n\s*\2|$)|(`+)[^`](?:[^]*?[^`])??\3(?!`))|(\*\*[^*\n]+?[\p{P}\p{S}]\*\*)(?=[\p{L}\p{N}])|(?<=[\p{L}\p{N}])(\*\*)(?=[“‘「『《〈（【][^*\n]*\*\*)/gu
+const BOLD = /((`{3,}|~{3,})[^]*?(?:\n\s*\2|$)|(`+)[^`](?:[^]*?[^`])??\3(?!`))|\*\*([^*\n]+?)\*\*/gu
+const WRITTEN_TOGETHER = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}]/u
+const MARK = /[\p{P}\p{S}]/u
 
 const mathBlock = {
   name: 'mathBlock',
@@ -43,10 +45,15 @@ function tokensOf(text, unfinished) {
   return marked.lexer(text)
 }
 
-/** Return Markdown in which bold text that ends or begins with punctuation beside a letter is bold for every reader. */
+/** Return Markdown in which bold text with punctuation at its edge is bold between Chinese characters, too, where no spaces stand. */
 function prepared(text) {
-  return text.replace(/\r\n?/g, '\n').replace(EMPHASIS, (all, code, _f, _c, closing, opening) =>
-    code ? all : closing ? `${closing}&#8203;` : opening ? `&#8203;${opening}` : all)
+  const joined = text.replace(/\r\n?/g, '\n')
+  return joined.replace(BOLD, (all, code, _fence, _ticks, inside, at) => {
+    if (code) return all
+    const before = WRITTEN_TOGETHER.test(joined[at - 1] ?? '') && MARK.test(inside[0])
+    const after = WRITTEN_TOGETHER.test(joined[at + all.length] ?? '') && MARK.test(inside.at(-1))
+    return `${before ? '&#8203;' : ''}${all}${after ? '&#8203;' : ''}`
+  })
 }
 
 /** Return text with its character references resolved. */
@@ -93,17 +100,17 @@ class Painter {
       case 'hr':
         return h('hr')
       case 'heading':
-        return h('p', { class: `ve-h ve-h${token.depth}`, role: 'heading', 'aria-level': String(Math.min(token.depth + 2, 6)) }, this.inlines(token.tokens))
+        return h('p', { class: `ve-h ve-h${token.depth}`, dir: 'auto', role: 'heading', 'aria-level': String(Math.min(token.depth + 2, 6)) }, this.inlines(token.tokens))
       case 'paragraph':
-        return h('p', {}, this.inlines(token.tokens))
+        return h('p', { dir: 'auto' }, this.inlines(token.tokens))
       case 'text':
-        return h('p', {}, token.tokens ? this.inlines(token.tokens) : decoded(token.text))
+        return h('p', { dir: 'auto' }, token.tokens ? this.inlines(token.tokens) : decoded(token.text))
       case 'blockquote':
-        return h('blockquote', {}, this.blocks(token.tokens))
+        return h('blockquote', { dir: 'auto' }, this.blocks(token.tokens))
       case 'code':
         return this.code(token)
       case 'list':
-        return h(token.ordered ? 'ol' : 'ul', { start: token.ordered && token.start !== 1 ? String(token.start) : null }, token.items.map((item) => this.item(item)))
+        return h(token.ordered ? 'ol' : 'ul', { dir: 'auto', start: token.ordered && token.start !== 1 ? String(token.start) : null }, token.items.map((item) => this.item(item)))
       case 'table':
         return this.table(token)
       case 'mathBlock':
@@ -121,12 +128,12 @@ class Painter {
       if (token.type === 'text' && !item.loose) return token.tokens ? this.inlines(token.tokens) : decoded(token.text)
       return this.block(token)
     })
-    return h('li', { class: item.task ? 've-task' : null }, box, inside.flat())
+    return h('li', { dir: 'auto', class: item.task ? 've-task' : null }, box, inside.flat())
   }
 
   table(token) {
     const align = (index) => (token.align[index] ? `text-align:${token.align[index]}` : null)
-    const cell = (name) => (one, index) => h(name, { style: align(index), scope: name === 'th' ? 'col' : null }, this.inlines(one.tokens))
+    const cell = (name) => (one, index) => h(name, { dir: 'auto', style: align(index), scope: name === 'th' ? 'col' : null }, this.inlines(one.tokens))
     return h('div', { class: 've-table', tabindex: '0', role: 'group' }, h('table', {},
       h('thead', {}, h('tr', {}, token.header.map(cell('th')))),
       h('tbody', {}, token.rows.map((row) => h('tr', {}, row.map(cell('td')))))))
@@ -178,7 +185,7 @@ class Painter {
     if (PICTURE.test(token.href)) return h('img', { src: token.href, alt })
     const address = safeAddress(token.href)
     if (address !== null && this.remoteImages && /^https?:/i.test(address)) return h('img', { src: address, alt, referrerpolicy: 'no-referrer', loading: 'lazy' })
-    return this.link(address, [`🖼 ${alt}`], token)
+    return this.link(address, [`[${alt}]`], token)
   }
 }
 

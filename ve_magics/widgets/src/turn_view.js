@@ -13,10 +13,10 @@ export class TurnView {
     const { t } = tools
     this.turn = turn
     this.pictures = new Map()
-    this.question = h('div', { class: 've-question', dir: 'auto' }, h('span', { class: 've-hidden', text: `${t('you')}: ` }), h('span', { class: 've-words', text: turn.question }),
+    this.question = h('div', { class: 've-question' }, h('span', { class: 've-hidden', text: `${t('you')}: ` }), h('div', { class: 've-words', dir: 'auto', text: turn.question }),
       h('div', { class: 've-thumbs' }, turn.images.map((id) => this.picture(id))))
     this.markdown = new MarkdownView({ t, remoteImages: tools.remoteImages, said: (text) => this.growing && tools.say(text) })
-    this.thoughts = h('div', { class: 've-thoughts' })
+    this.thoughts = h('div', { class: 've-thoughts', dir: 'auto' })
     this.summary = h('summary')
     this.reasoning = h('details', { class: 've-reasoning', hidden: true }, this.summary, this.thoughts)
     this.notes = h('div', { class: 've-notes' })
@@ -27,7 +27,7 @@ export class TurnView {
     this.facts = h('span', { class: 've-facts' })
     this.copy = copyButton(t('copyAnswer'), () => this.turn.answer, t)
     this.retry = h('button', { type: 'button', class: 've-small', text: t('retry'), onclick: () => tools.retry(this.turn.id) })
-    this.answer = h('div', { class: 've-answer', dir: 'auto' }, this.notes, this.reasoning, this.calls, this.markdown.node, this.shots, this.status, this.error,
+    this.answer = h('div', { class: 've-answer' }, this.notes, this.reasoning, this.calls, this.markdown.node, this.shots, this.status, this.error,
       h('div', { class: 've-foot' }, this.facts, this.copy, this.retry))
     this.node = h('article', { class: 've-turn' }, this.question, this.answer)
   }
@@ -49,7 +49,7 @@ export class TurnView {
     this.summary.textContent = this.growing && !turn.answer ? `${t('thinking')} …` : t('reasoning')
     if (turn.reasoning.startsWith(this.thoughts.textContent)) this.thoughts.append(turn.reasoning.slice(this.thoughts.textContent.length))
     else this.thoughts.textContent = turn.reasoning
-    this.calls.replaceChildren(...turn.calls.map((call) => h('div', {}, `🔧 ${t('calls')} `, h('code', { text: call }))))
+    this.calls.replaceChildren(...turn.calls.map((call) => h('div', {}, `→ ${t('calls')} `, h('code', { text: call }))))
     this.markdown.show(turn.answer, !this.growing)
     for (const id of turn.pictures) {
       if (this.pictures.has(id)) continue

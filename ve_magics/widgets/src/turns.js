@@ -14,7 +14,8 @@ export class Turns {
   }
 
   /** Take a message; returns `whole`, `turn`, `more`, `end`, `gap` where one was missed, or null where it is no business of the turns. */
-  take(message) {
+  take(heard) {
+    const message = structuredClone(heard) // every view hears the same object
     if (message.is === 'whole') {
       Object.assign(this, { seq: message.seq, list: message.turns, home: message.home, running: message.running })
       return 'whole'
