@@ -73,15 +73,34 @@ class Means:
 
     def pieces(self, source: Source, provider: Provider) -> Pieces:
         """Return a file's bytes; raises as `FetchFile` does, and `DecodeError` where an answer holds no file."""
-        return (
-            self._unpacked(source, provider) if isinstance(source, Packed) else self.fetch(source, provider)
-        )
+        if isinstance(source, Packed):
+            return unpacked(source, self.fetch(source.request, provider), self.offload)
+        return self.fetch(source, provider)
 
-    async def _unpacked(self, source: Packed, provider: Provider) -> Pieces:
-        answer = bytearray()
-        async with aclosing(self.fetch(source.request, provider)) as pieces:
-            async for piece in pieces:
-                answer += piece
-                if len(answer) > MAX_PACKED:
-                    raise TooLargeError(MAX_PACKED)
-        yield await self.offload(lambda: source.unpack(bytes(answer)))
+
+async def unpacked(
+    source: Packed,
+    answer: Pieces,
+    offload: Callable[[Callable[[], Any]], Awaitable[Any]],
+    *,
+    limit: int = MAX_PACKED,
+) -> Pieces:
+    """Yield the file that an answer holds.
+
+    Args:
+        source: Knows how it is packed.
+        answer: The bytes of the answer.
+        offload: Runs a slow function beside the event loop.
+        limit: Most bytes of the answer that are taken.
+
+    Raises:
+        DecodeError: It holds none.
+        TooLargeError: It is longer than the limit.
+    """
+    taken = bytearray()
+    async with aclosing(answer):
+        async for piece in answer:
+            taken += piece
+            if len(taken) > limit:
+                raise TooLargeError(limit)
+    yield await offload(lambda: source.unpack(bytes(taken)))
