@@ -7,7 +7,7 @@ own, and tells in its turn whether the model could do it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
 import msgspec
@@ -18,9 +18,10 @@ from ve_magics.dialects.videos.inputs import Words, encode_inputs, words_of
 from ve_magics.dialects.videos.pictures import picture_address
 from ve_magics.dialects.videos.polled import PolledVideos, get, post_json
 from ve_magics.dialects.videos.reading import decode_object, inner, job_failure, objects, text, web_urls
+from ve_magics.dialects.videos.refusals import told
 from ve_magics.dialects.videos.statuses import remote_state
-from ve_magics.errors import BadRequestError, UnsupportedError
-from ve_magics.jobs import Job, JobFailure, JobReply, VideoRequest
+from ve_magics.errors import UnsupportedError
+from ve_magics.jobs import Job, JobReply, VideoRequest
 from ve_magics.providers import Provider
 
 COMPLETED = "COMPLETED"
@@ -29,15 +30,27 @@ COMPLETED = "COMPLETED"
 _QUEUE = ("IN_QUEUE", "IN_PROGRESS", COMPLETED)
 _CALLS = ("status", "response", "cancel")
 _COMMON = Words(first_frame="image_url", last_frame="end_image_url", references="image_urls")
+_VEO = (4, 6, 8)
 _FAMILIES = (
     (
-        "veo3.1/first-last-frame",
-        Words(first_frame="first_frame_url", last_frame="last_frame_url", spelling="unit"),
+        "first-last-frame",
+        Words(first_frame="first_frame_url", last_frame="last_frame_url", spelling="unit", lengths=_VEO),
     ),
-    ("veo", Words(first_frame="image_url", last_frame="", references="image_urls", spelling="unit")),
+    (
+        "veo",
+        Words(first_frame="image_url", last_frame="", references="image_urls", spelling="unit", lengths=_VEO),
+    ),
     ("kling", Words(first_frame="image_url", last_frame="tail_image_url", spelling="text")),
-    ("luma", Words(first_frame="image_url", last_frame="end_image_url", spelling="unit", audio="")),
-    ("hailuo", Words(first_frame="image_url", last_frame="end_image_url", spelling="text", audio="")),
+    (
+        "luma",
+        Words(first_frame="image_url", last_frame="end_image_url", spelling="unit", audio="", lengths=(5, 9)),
+    ),
+    (
+        "hailuo",
+        Words(
+            first_frame="image_url", last_frame="end_image_url", spelling="text", audio="", lengths=(6, 10)
+        ),
+    ),
     (
         "seedance",
         Words(
@@ -47,7 +60,7 @@ _FAMILIES = (
             spelling="text",
         ),
     ),
-    ("pixverse", Words(first_frame="image_url", last_frame="end_image_url", spelling="text")),
+    ("pixverse", Words(first_frame="image_url", last_frame="end_image_url", spelling="text", audio="")),
     ("sora", Words(first_frame="image_url", last_frame="", audio="")),
     (
         "vidu",
@@ -58,7 +71,6 @@ _FAMILIES = (
 )
 """What families of models call their inputs, by a mark in the model's path."""
 
-_DEAD = ("ALREADY_COMPLETED", "NOT_FOUND")
 _ONCE = "Ask once for each video."
 _ADDRESS = "Ask a model that takes a video, with its address as the field `video_url`."
 
@@ -67,7 +79,7 @@ class Fal(PolledVideos):
     """The client's side of fal's queue."""
 
     name = "fal"
-    no_words = {"count": _ONCE, "remix_of": _ADDRESS}  # noqa: RUF012 - a constant, as the base declares it
+    no_words: ClassVar = {"count": _ONCE, "remix_of": _ADDRESS}
 
     def check(self, request: VideoRequest) -> None:
         """Look at a request before money is spent on it; raises as the contract says."""
@@ -107,23 +119,22 @@ class Fal(PolledVideos):
             handle={name: path for name in _CALLS if (path := _local(value.get(f"{name}_url")))},
         )
 
-    def decode_object(self, status: int, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
+    def read(self, status: int, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
         """Return the JSON object of a good answer; errors come in two shapes."""
-        found = _error(status, headers, body)
-        if found is None:
-            return decode_object(status, headers, body)
-        message, code, param = found
-        told = failure(status, message, codes=(code,), param=param, headers=headers)
-        if code in _DEAD:
-            told = BadRequestError(f"The job can't be stopped: {code}.", status=status, code=code)
-        raise told
+        fault = _fault(status, headers, body)
+        if fault is not None:
+            raise failure(status, fault.message, codes=(fault.code,), param=fault.param, headers=headers)
+        return decode_object(status, headers, body)
 
     def decode_poll(self, status: int, headers: Mapping[str, str], body: bytes) -> JobReply:
         """Read the answer to a poll; a result that is an error means that the job failed."""
-        found = _error(status, headers, body)
-        if found is not None and _final(found, headers):
-            return JobReply(state="failed", raw_status=COMPLETED, failure=_failure(found, headers))
-        return super().decode_poll(status, headers, body)
+        fault = _fault(status, headers, body)
+        if fault is None or not fault.of_run:
+            return super().decode_poll(status, headers, body)
+        failed = job_failure(fault.message, fault.code)
+        if headers.get("x-fal-retryable") == "true":
+            failed = msgspec.structs.replace(failed, hint="Run the cell again; it may well succeed.")
+        return JobReply(state="failed", raw_status=COMPLETED, failure=failed)
 
     def encode_poll(self, job: Job) -> WireRequest:
         """Return the call that asks how far a job is, or for the result of one that has completed."""
@@ -180,34 +191,29 @@ def _result(value: Mapping[str, Any]) -> JobReply:
     )
 
 
-def _error(status: int, headers: Mapping[str, str], body: bytes) -> tuple[str, str, str | None] | None:
-    """Return message, code and field of an error in either shape; None where the answer is good or something else."""
+class _Fault(msgspec.Struct, frozen=True):
+    """An error in one of the two shapes: a model's list of details, or a sentence with a type of its own."""
+
+    message: str
+    code: str = ""
+    param: str | None = None
+    of_run: bool = False
+    """Whether it is a run's own end, and not a refusal of the call."""
+
+
+def _fault(status: int, headers: Mapping[str, str], body: bytes) -> _Fault | None:
+    """Return the error that an answer tells; None where it is good, or something else than fal's."""
     if status < 400 or is_html(body):
         return None
-    try:
-        value = msgspec.json.decode(body)
-    except msgspec.DecodeError:
-        return None
-    if not isinstance(value, dict):
-        return None
+    value = told(body)
+    marked = "x-fal-retryable" in headers
     details = objects(value.get("detail"))
     if details:
         where = details[0].get("loc")
-        param = ".".join(text(step) for step in where if step != "body") if isinstance(where, list) else ""
-        return text(details[0].get("msg")), text(details[0].get("type")), param or None
+        steps = where if isinstance(where, list) else []
+        param = ".".join(text(step) for step in steps if step != "body")
+        return _Fault(text(details[0].get("msg")), text(details[0].get("type")), param or None, of_run=True)
     kind = text(value.get("error_type")) or headers.get("x-fal-error-type", "")
-    return text(value.get("detail")) or text(value.get("message")), kind or text(value.get("status")), None
-
-
-def _final(error: tuple[str, str, str | None], headers: Mapping[str, str]) -> bool:
-    """Whether an error is a run's own end, and not a refusal of this call."""
-    _, code, _ = error
-    marked = "x-fal-retryable" in headers or "x-fal-error-type" in headers
-    return marked or bool(code and code not in _DEAD)
-
-
-def _failure(error: tuple[str, str, str | None], headers: Mapping[str, str]) -> JobFailure:
-    message, code, _ = error
-    told = job_failure(message, code)
-    again = headers.get("x-fal-retryable") == "true"
-    return msgspec.structs.replace(told, hint="Run the cell again; it may well succeed.") if again else told
+    word = text(value.get("status"))
+    message = text(value.get("detail")) or text(value.get("message")) or word
+    return _Fault(message, kind or word, of_run=marked or bool(kind)) if message or kind else None

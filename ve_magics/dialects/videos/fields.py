@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -74,7 +73,7 @@ def picture_field(value: object, name: str = "input_reference") -> Image | None:
         if head:
             try:
                 return Image(base64.b64decode(url[head.end() :], validate=True), head[1] or "")
-            except binascii.Error as error:
+            except ValueError as error:
                 raise wrong("The picture is no base64.", name) from error
         if url.startswith(("https://", "http://")):
             return Image(url=url)

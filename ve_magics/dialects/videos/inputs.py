@@ -10,8 +10,10 @@ from typing import Any, Literal
 
 import msgspec
 
-from ve_magics.dialects.videos.polled import said, whole_seconds
+from ve_magics.dialects.videos.limits import Limits, check_limits
+from ve_magics.dialects.videos.polled import said
 from ve_magics.dialects.videos.shapes import shaped
+from ve_magics.dialects.videos.tasks import whole_seconds
 from ve_magics.errors import UnsupportedError
 from ve_magics.jobs import VideoRequest
 from ve_magics.messages import Image
@@ -27,6 +29,7 @@ class Words(msgspec.Struct, frozen=True, kw_only=True):
         seconds: The length.
         spelling: How a length is written: a whole number, the same as text, or text with an `s` after it.
         audio: Whether to make sound.
+        lengths: Seconds that it makes; empty where the model decides.
     """
 
     first_frame: str
@@ -35,6 +38,7 @@ class Words(msgspec.Struct, frozen=True, kw_only=True):
     seconds: str = "duration"
     spelling: Literal["number", "text", "unit"] = "number"
     audio: str = "generate_audio"
+    lengths: tuple[float, ...] = ()
 
 
 def words_of(model: str, families: Sequence[tuple[str, Words]], common: Words) -> Words:
@@ -54,8 +58,9 @@ def encode_inputs(
         address: Returns a picture's address; told the picture and the field of the request that holds it.
 
     Raises:
-        UnsupportedError: The model has no such input.
+        UnsupportedError: The model has no such input, or can't make this length.
     """
+    check_limits(request, Limits(seconds=words.lengths), dialect)
     fields = said(
         prompt=request.prompt, negative_prompt=request.negative_prompt, seed=request.seed, **_shape(request)
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 import msgspec
@@ -13,9 +13,10 @@ from ve_magics.dialects.failures import failure
 from ve_magics.dialects.videos.contract import Source, Variant
 from ve_magics.dialects.videos.limits import Limits, size_of
 from ve_magics.dialects.videos.pictures import picture_address
-from ve_magics.dialects.videos.polled import PolledVideos, get, post_json, said, whole_seconds
+from ve_magics.dialects.videos.polled import PolledVideos, get, post_json, said
 from ve_magics.dialects.videos.reading import decode_object, epoch, inner, job_failure, number, text, web_urls
 from ve_magics.dialects.videos.statuses import remote_state
+from ve_magics.dialects.videos.tasks import whole_seconds
 from ve_magics.errors import UnsupportedError
 from ve_magics.jobs import Job, JobReply, VideoRequest
 from ve_magics.messages import Image
@@ -32,7 +33,7 @@ class OpenRouterVideos(PolledVideos):
     """The client's side of OpenRouter's videos."""
 
     name = "openrouter_videos"
-    no_words = {  # noqa: RUF012 - a constant of the class, as the base declares it
+    no_words: ClassVar = {
         "count": "Ask once for each video.",
         "negative_prompt": "Say in the prompt what is to be there.",
     }
@@ -88,7 +89,7 @@ class OpenRouterVideos(PolledVideos):
         )
         return (*super().encode_fetch(job, provider, variant), own)
 
-    def decode_object(self, status: int, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
+    def read(self, status: int, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
         """Return the JSON object of a good answer; an error inside one is told by its own status."""
         if status >= 300 or b'"error"' in body:
             _refuse(status, headers, body)

@@ -1,26 +1,23 @@
-"""What a dialect of JSON calls has in common with the next: create, poll, files at addresses, and nothing else."""
+"""Task interfaces with one answer for create and poll: a dialect adds its words, its two calls and how it reads."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import msgspec
 
 from ve_magics.dialects.contract import WireRequest
-from ve_magics.dialects.videos.contract import Link, Source, Variant, VideoPage, may_carry_key
 from ve_magics.dialects.videos.limits import Limits, check_limits, check_prompt
 from ve_magics.dialects.videos.reading import decode_object
-from ve_magics.errors import DecodeError, UnsupportedError
-from ve_magics.jobs import Job, JobReply, VideoRequest
-from ve_magics.providers import Provider
-
-_PLAIN = VideoRequest(prompt="")
+from ve_magics.dialects.videos.tasks import TaskDialect, check_said, needed_id, present
+from ve_magics.errors import DecodeError
+from ve_magics.jobs import JobReply, VideoRequest
 
 
-class PolledVideos(ABC):
-    """A client's side that a dialect fills in: its words, `encode_create`, `encode_poll` and `decode_reply`.
+class PolledVideos(TaskDialect):
+    """A client's side that a dialect fills in with `encode_create`, `encode_poll` and `decode_reply`.
 
     Attributes:
         name: The dialect's name.
@@ -29,8 +26,6 @@ class PolledVideos(ABC):
         any_model: What holds for every model that `limits` doesn't name; None where nothing is known.
     """
 
-    name: ClassVar[str]
-    honours_keys: ClassVar[bool] = False
     no_words: ClassVar[Mapping[str, str]] = {}
     limits: ClassVar[Mapping[str, Limits]] = {}
     any_model: ClassVar[Limits | None] = None
@@ -38,12 +33,10 @@ class PolledVideos(ABC):
     def check(self, request: VideoRequest) -> None:
         """Look at a request before money is spent on it; raises as the contract says."""
         check_prompt(request)
-        for field, hint in self.no_words.items():
-            if getattr(request, field) != getattr(_PLAIN, field) and (field, request.count) != ("count", 1):
-                raise UnsupportedError(field, self.name, hint=hint)
+        check_said(request, self.name, self.no_words)
         check_limits(request, self.limits.get(request.model, self.any_model), self.name)
 
-    def decode_object(self, status: int, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
+    def read(self, status: int, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
         """Return the JSON object of a good answer; raises as the contract says."""
         return decode_object(status, headers, body)
 
@@ -53,45 +46,16 @@ class PolledVideos(ABC):
 
     def decode_create(self, status: int, headers: Mapping[str, str], body: bytes) -> JobReply:
         """Read the answer to a create call; raises as the contract says."""
-        reply = self.decode_reply(self.decode_object(status, headers, body))
-        if not reply.provider_job_id:
-            raise DecodeError("The provider's answer holds no id of a video.")
+        reply = self.decode_reply(self.read(status, headers, body))
+        needed_id(reply.provider_job_id)
         return reply
 
     def decode_poll(self, status: int, headers: Mapping[str, str], body: bytes) -> JobReply:
         """Read the answer to a poll; raises as the contract says."""
-        reply = self.decode_reply(self.decode_object(status, headers, body))
+        reply = self.decode_reply(self.read(status, headers, body))
         if not reply.raw_status:
             raise DecodeError("The provider's answer doesn't say how far the video is.")
         return reply
-
-    def encode_fetch(self, job: Job, provider: Provider, variant: Variant) -> tuple[Source, ...]:
-        """Return the addresses that the provider named; it has no picture of a video."""
-        if variant != "video":
-            return ()
-        return tuple(Link(url, may_carry_key(url, provider)) for url in job.urls)
-
-    def encode_cancel(self, job: Job) -> WireRequest | None:  # noqa: ARG002 - the contract's argument
-        """Return None: there is no such call."""
-        return None
-
-    def encode_delete(self, job: Job) -> WireRequest | None:  # noqa: ARG002 - the contract's argument
-        """Return None: there is no such call."""
-        return None
-
-    def decode_done(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
-        """Read the answer to a cancel or delete call; raises as the contract says."""
-        if status >= 300:
-            self.decode_object(status, headers, body)
-
-    def encode_list(self, after: str = "") -> WireRequest | None:  # noqa: ARG002 - the contract's argument
-        """Return None: there is no such call."""
-        return None
-
-    def decode_list(self, status: int, headers: Mapping[str, str], body: bytes) -> VideoPage:
-        """Read a part of the list; raises as the contract says."""
-        self.decode_object(status, headers, body)
-        return VideoPage(())
 
 
 def post_json(path: str, value: Mapping[str, Any]) -> WireRequest:
@@ -104,25 +68,6 @@ def get(path: str, **query: str) -> WireRequest:
     return WireRequest(path, method="GET", headers=(), query=tuple(query.items()))
 
 
-def whole_seconds(request: VideoRequest, dialect: str) -> int | None:
-    """Return a length as the whole number that the dialect has words for.
-
-    Raises:
-        UnsupportedError: It is none; the hint names the nearest.
-    """
-    if request.seconds is None:
-        return None
-    nearest = max(1, round(request.seconds))
-    if request.seconds != nearest:
-        raise UnsupportedError(
-            "seconds",
-            dialect,
-            message=f"{dialect} takes whole seconds, not {request.seconds:g}.",
-            hint=f"The nearest is {nearest}.",
-        )
-    return nearest
-
-
 def said(**fields: Any) -> dict[str, Any]:
     """Return those fields that say something; what is None or empty is left to the provider."""
-    return {name: value for name, value in fields.items() if value is not None and value not in ("", (), [])}
+    return present(fields.items())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qs, quote, urlsplit
 
 from ve_magics.dialects.contract import WireRequest
@@ -35,12 +35,19 @@ _FAMILIES = (
         "kwaivgi/kling",
         Words(first_frame="start_image", last_frame="end_image", references="reference_images"),
     ),
-    ("minimax/", Words(first_frame="first_frame_image", last_frame="last_frame_image", audio="")),
+    (
+        "minimax/",
+        Words(first_frame="first_frame_image", last_frame="last_frame_image", audio="", lengths=(6, 10)),
+    ),
     (
         "bytedance/seedance",
         Words(first_frame="image", last_frame="last_frame_image", references="reference_images"),
     ),
     ("luma/ray", Words(first_frame="start_image", last_frame="end_image", audio="")),
+    (
+        "google/veo",
+        Words(first_frame="image", last_frame="last_frame", references="reference_images", lengths=(4, 6, 8)),
+    ),
     ("openai/sora", Words(first_frame="input_reference", last_frame="", seconds="seconds", audio="")),
 )
 """What families of models call their inputs, by how the model's name begins."""
@@ -50,7 +57,7 @@ class Replicate(PolledVideos):
     """The client's side of Replicate's predictions."""
 
     name = "replicate"
-    no_words = {  # noqa: RUF012 - a constant, as the base declares it
+    no_words: ClassVar = {
         "count": "Ask once for each video.",
         "remix_of": "Ask a model that takes a video, with its address as the field `video`.",
     }
@@ -95,12 +102,12 @@ class Replicate(PolledVideos):
 
     def decode_list(self, status: int, headers: Mapping[str, str], body: bytes) -> VideoPage:
         """Read a part of the list; raises as the contract says."""
-        value = self.decode_object(status, headers, body)
+        value = self.read(status, headers, body)
         cursor = parse_qs(_query(value.get("next"))).get("cursor", [""])
         replies = [self.decode_reply(item) for item in objects(value.get("results"))]
         return VideoPage(tuple(reply for reply in replies if reply.provider_job_id), cursor[0])
 
-    def decode_object(self, status: int, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
+    def read(self, status: int, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
         """Return the JSON object of a good answer; how long to wait stands in the sentence of a refusal."""
         wait = _WAIT.search(body[:2000].decode("utf-8", "replace")) if status == 429 else None
         if wait:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -17,6 +17,9 @@ from ve_magics.dialects.videos.statuses import remote_state
 from ve_magics.errors import UnsupportedError
 from ve_magics.jobs import Job, JobReply, VideoRequest
 from ve_magics.providers import Provider
+
+DEFAULT_SIZE = "1280x720"
+"""The size where none is named, for the interface wants one."""
 
 _CODES = {
     "20012": "model_not_found",
@@ -33,14 +36,14 @@ class SiliconFlowVideos(PolledVideos):
     """The client's side of SiliconFlow's videos."""
 
     name = "siliconflow_videos"
-    no_words = {  # noqa: RUF012 - a constant of the class, as the base declares it
+    no_words: ClassVar = {
         "seconds": "Leave the length out: the model's own is made.",
         "count": "Ask once for each video.",
         "last_frame": "Give the first frame only.",
         "audio": "The films are silent.",
         "remix_of": "Write a new prompt.",
     }
-    limits = {"Wan-AI/Wan2.2-T2V-A14B": _WAN, "Wan-AI/Wan2.2-I2V-A14B": _WAN}  # noqa: RUF012 - as above
+    limits: ClassVar = {"Wan-AI/Wan2.2-T2V-A14B": _WAN, "Wan-AI/Wan2.2-I2V-A14B": _WAN}
 
     def check(self, request: VideoRequest) -> None:
         """Look at a request before money is spent on it; raises as the contract says."""
@@ -57,7 +60,7 @@ class SiliconFlowVideos(PolledVideos):
             model=request.model,
             prompt=request.prompt,
             negative_prompt=request.negative_prompt,
-            image_size=size_of(request),
+            image_size=size_of(request) or DEFAULT_SIZE,
             seed=request.seed,
             image=picture_address(image, provider, "first_frame", self.name) if image else "",
         )
@@ -67,7 +70,7 @@ class SiliconFlowVideos(PolledVideos):
         """Return the call that asks how far a job is."""
         return post_json("/video/status", {"requestId": job.provider_job_id})
 
-    def decode_object(self, status: int, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
+    def read(self, status: int, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
         """Return the JSON object of a good answer; the code number of a refusal wins over its status."""
         if status >= 300:
             try:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from ve_magics.dialects.contract import WireRequest
 from ve_magics.dialects.videos.limits import dimensions
 from ve_magics.dialects.videos.openai_videos.answers import decode_object, decode_reply
 from ve_magics.dialects.videos.pictures import picture_address
-from ve_magics.dialects.videos.polled import PolledVideos, get, post_json, said, whole_seconds
+from ve_magics.dialects.videos.polled import PolledVideos, get, post_json, said
+from ve_magics.dialects.videos.tasks import whole_seconds
 from ve_magics.errors import UnsupportedError
 from ve_magics.jobs import Job, JobReply, VideoRequest
 from ve_magics.messages import Image
@@ -20,7 +21,7 @@ class UnifiedVideos(PolledVideos):
     """The client's side of `/video/create`."""
 
     name = "unified_videos"
-    no_words = {  # noqa: RUF012 - a constant of the class, as the base declares it
+    no_words: ClassVar = {
         "count": "Ask once for each video.",
         "resolution": "Give an aspect ratio, and `enable_upsample` as a field of the provider.",
         "seed": "Leave the seed out: results are not repeatable.",
@@ -63,7 +64,7 @@ class UnifiedVideos(PolledVideos):
         """Return the call that asks how far a job is."""
         return get("/video/query", id=job.provider_job_id)
 
-    def decode_object(self, status: int, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
+    def read(self, status: int, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
         """Return the JSON object of a good answer, out of its envelope where it has one."""
         return decode_object(status, headers, body)
 

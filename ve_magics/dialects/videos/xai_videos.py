@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 from ve_magics.dialects.contract import WireRequest
 from ve_magics.dialects.videos.limits import Limits
 from ve_magics.dialects.videos.pictures import picture_address
-from ve_magics.dialects.videos.polled import PolledVideos, get, post_json, said, whole_seconds
+from ve_magics.dialects.videos.polled import PolledVideos, get, post_json, said
 from ve_magics.dialects.videos.reading import fraction, inner, job_failure, number, text, web_urls
 from ve_magics.dialects.videos.shapes import shaped
 from ve_magics.dialects.videos.statuses import remote_state
+from ve_magics.dialects.videos.tasks import whole_seconds
 from ve_magics.jobs import Job, JobFailure, JobReply, VideoRequest
 from ve_magics.messages import Image
 from ve_magics.providers import Provider
@@ -20,12 +21,14 @@ from ve_magics.providers import Provider
 TICKS = 10**10
 """So many ticks are one US dollar."""
 
+_ASPECTS = ("1:1", "16:9", "9:16", "4:3", "3:4", "3:2", "2:3")
+
 
 class XaiVideos(PolledVideos):
     """The client's side of xAI's videos."""
 
     name = "xai_videos"
-    no_words = {  # noqa: RUF012 - a constant of the class, as the base declares it
+    no_words: ClassVar = {
         "count": "Ask once for each video.",
         "last_frame": "Give the first frame only.",
         "negative_prompt": "Say in the prompt what is to be there.",
@@ -33,11 +36,10 @@ class XaiVideos(PolledVideos):
         "audio": "Say in the prompt what is to be heard.",
         "remix_of": "Give the video's address in the provider's own words, with the field `video`.",
     }
-    any_model = Limits(
-        span=(1, 15),
-        aspects=("1:1", "16:9", "9:16", "4:3", "3:4", "3:2", "2:3"),
-        resolutions=("480p", "720p", "1080p"),
-    )
+    limits: ClassVar = {
+        "grok-imagine-video": Limits(span=(1, 15), aspects=_ASPECTS, resolutions=("480p", "720p"))
+    }
+    any_model = Limits(aspects=_ASPECTS, resolutions=("480p", "720p", "1080p"))
 
     def check(self, request: VideoRequest) -> None:
         """Look at a request before money is spent on it; raises as the contract says."""

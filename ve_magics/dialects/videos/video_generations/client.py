@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 from ve_magics.dialects.contract import WireRequest
@@ -11,7 +11,8 @@ from ve_magics.dialects.videos.contract import Source, Variant
 from ve_magics.dialects.videos.limits import size_of
 from ve_magics.dialects.videos.openai_videos.answers import decode_object, decode_reply
 from ve_magics.dialects.videos.pictures import picture_address
-from ve_magics.dialects.videos.polled import PolledVideos, get, post_json, said, whole_seconds
+from ve_magics.dialects.videos.polled import PolledVideos, get, post_json, said
+from ve_magics.dialects.videos.tasks import whole_seconds
 from ve_magics.errors import UnsupportedError
 from ve_magics.jobs import Job, JobReply, VideoRequest
 from ve_magics.providers import Provider
@@ -23,7 +24,7 @@ class VideoGenerations(PolledVideos):
     """The client's side of the aggregators' video format."""
 
     name = "video_generations"
-    no_words = {  # noqa: RUF012 - a constant of the class, as the base declares it
+    no_words: ClassVar = {
         "last_frame": _METADATA,
         "negative_prompt": _METADATA,
         "audio": _METADATA,
@@ -68,7 +69,7 @@ class VideoGenerations(PolledVideos):
         own = WireRequest(path, method="GET", headers=(), stream=True)
         return (*super().encode_fetch(job, provider, variant), own)
 
-    def decode_object(self, status: int, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
+    def read(self, status: int, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
         """Return the JSON object of a good answer, out of its envelope where it has one."""
         return decode_object(status, headers, body)
 

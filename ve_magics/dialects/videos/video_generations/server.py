@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -22,7 +22,7 @@ from ve_magics.dialects.videos.fields import (
 )
 from ve_magics.dialects.videos.limits import dimensions
 from ve_magics.dialects.videos.openai_videos.server import OpenAIVideosServer, encode_video
-from ve_magics.errors import StatusError, VeError
+from ve_magics.errors import ArgumentsError, StatusError, VeError
 from ve_magics.jobs import Job, VideoRequest
 from ve_magics.messages import Image
 
@@ -117,7 +117,7 @@ def _picture(value: object, name: str) -> Image | None:
     if isinstance(value, str) and len(value) >= _LEAST_PICTURE and ":" not in value:
         try:
             return Image(base64.b64decode(value, validate=True))
-        except binascii.Error:
+        except ValueError:
             pass
     return picture_field(value, name)
 
@@ -142,7 +142,7 @@ def _size(fields: Mapping[str, Any]) -> str:
 def _metadata(job: Job) -> dict[str, Any]:
     """Return what is known of the film itself."""
     seconds = job.seconds if job.seconds is not None else job.request.seconds
-    size = job.size or job.request.size
-    width, height = dimensions(size) if size else (None, None)
-    found = {"duration": seconds, "width": width, "height": height, "seed": job.request.seed}
+    found: dict[str, Any] = {"duration": seconds, "seed": job.request.seed}
+    with suppress(ArgumentsError):  # some providers name a size in words
+        found["width"], found["height"] = dimensions(job.size or job.request.size)
     return {name: value for name, value in found.items() if value is not None}
