@@ -161,7 +161,7 @@ class Recording:
     def unused(self) -> tuple[Use, ...]:
         """The entries that nobody has used since the recording was opened."""
         return tuple(
-            Use(self.path.name, key, "unused", title_of(entry))
+            Use(str(self.path), key, "unused", title_of(entry))
             for key, entry in self._entries.items()
             if key not in self.used
         )
@@ -363,7 +363,7 @@ class Recording:
     def _note(self, key: str, status: Status, entry: Mapping[str, Any], cell: str) -> None:
         if key in self.used:
             return
-        use = self.used[key] = Use(self.path.name, key, status, title_of(entry), cell)
+        use = self.used[key] = Use(str(self.path), key, status, title_of(entry), cell)
         if self._log is not None:
             with suppress(OSError), self._log.open("ab") as log:
                 log.write(msgspec.json.encode(use) + b"\n")

@@ -15,7 +15,7 @@ class Use(msgspec.Struct, frozen=True, omit_defaults=True):
     """One entry in one run.
 
     Attributes:
-        recording: The file's name.
+        recording: The file.
         key: The entry's key.
         status: What became of it: only read; written with the same words, anew or with others; or nothing.
         title: What was asked, in a few words.

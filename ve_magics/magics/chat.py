@@ -103,7 +103,7 @@ def _run(
     ):
         errand = Errand(
             f"{request.model}: {one_line(' '.join(cell.split()))[:40]}",
-            notebook.cell,
+            notebook.cell or "a cell",
             conversation=talk.name if talk else "",
             asks=request,
             place=place,

@@ -218,7 +218,7 @@ def begin(order: Order) -> None:
         " Run the cell again, or %ve jobs, to see it.",
         {"jobs": [job.id for job in jobs if job is not None]},
     )
-    errand = Errand(f"{order.target}: {one_line(order.request.prompt)[:40]}", order.notebook.cell)
+    errand = Errand(f"{order.target}: {one_line(order.request.prompt)[:40]}", order.notebook.cell or "a cell")
     order.notebook.background.begin(errand, order.notebook.portal, _follow(order, late, news))
 
 
