@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ve_magics.dialects.videos.kling import dialect
-from ve_magics.errors import BadRequestError, ServerError, UnsupportedError
+from ve_magics.errors import BadRequestError, DecodeError, NotFoundError, ServerError, UnsupportedError
 from ve_magics.jobs import Job, VideoRequest, certainly_not_made
 from ve_magics.messages import Image
 from ve_magics.providers import PROVIDERS
@@ -116,3 +116,26 @@ def test_an_envelope_without_a_state_is_a_queued_job() -> None:
     """Some gateways answer a create call with the id alone."""
     reply = dialect.decode_create(200, {}, b'{"code": 0, "data": {"task_id": "t"}}')
     assert (reply.provider_job_id, reply.state) == ("t", "queued")
+
+
+def test_a_task_is_found_by_our_key_and_taken_for_ours_only_if_it_says_so() -> None:
+    """The key stands in the path where the task's own id does; whatever else comes back is left alone."""
+    job = Job(id="own", provider="kling", request=VideoRequest(prompt="a fox", first_frame=FOX), key="k/1")
+    wire = dialect.encode_find(job)
+    assert (wire.method, wire.path) == ("GET", "/v1/videos/image2video/k%2F1")
+
+    def answer(key: object, task: str = "t") -> bytes:
+        data = {"task_id": task, "task_status": "processing", "task_info": {"external_task_id": key}}
+        return json.dumps({"code": 0, "data": data}).encode()
+
+    found = dialect.decode_find(job, 200, {}, answer("k/1"))
+    assert found is not None
+    assert (found.provider_job_id, found.state) == ("t", "running")
+    assert dialect.decode_find(job, 200, {}, answer("other")) is None
+    assert dialect.decode_find(job, 200, {}, b'{"code": 0, "data": {"task_id": "t"}}') is None
+    keyless = Job(id="own", provider="kling", request=VideoRequest(prompt="a fox"))
+    assert dialect.decode_find(keyless, 200, {}, answer("")) is None
+    with pytest.raises(DecodeError):
+        dialect.decode_find(job, 200, {}, answer("k/1", task=""))
+    with pytest.raises(NotFoundError):
+        dialect.decode_find(job, 404, {}, b'{"code": 1203, "message": "no such task"}')

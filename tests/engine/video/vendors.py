@@ -184,11 +184,13 @@ class Kling(Vendor):
             return 200, self.envelope(
                 {"task_id": task, "task_status": "submitted", "created_at": 1_790_000_000_000}
             )
-        task = found[2]
+        own = {one["external_task_id"]: name for name, one in self.tasks.items()}
+        task = own.get(found[2], found[2])
         if task not in self.tasks or self.tasks[task]["kind"] != found[1]:
             return 404, {"code": 1203, "message": "no such task", "request_id": "r"}
         data: dict[str, Any] = {
             "task_id": task,
+            "task_info": {"external_task_id": self.tasks[task]["external_task_id"]},
             "task_status": ["submitted", "processing", "succeed"][self.turn(task)],
         }
         if data["task_status"] == "succeed" and self.ending == "refused":

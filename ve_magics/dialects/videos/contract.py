@@ -6,7 +6,7 @@ A dialect object is stateless and shared. Where a provider has no such call, the
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 import msgspec
@@ -131,6 +131,22 @@ class VideoDialect(Protocol):
 
         Raises:
             StatusError: The provider refused.
+            DecodeError: The bytes don't speak the dialect.
+        """
+
+
+@runtime_checkable
+class FindsByKey(Protocol):
+    """A video dialect whose provider keeps our own key with each job, so that one whose answer was lost is found."""
+
+    def encode_find(self, job: Job) -> WireRequest:
+        """Return the call that asks for the job that was made with this one's idempotency key."""
+
+    def decode_find(self, job: Job, status: int, headers: Mapping[str, str], body: bytes) -> JobReply | None:
+        """Read the answer; None where what was found is not certainly this job's.
+
+        Raises:
+            StatusError: The provider refused, or knows no such job.
             DecodeError: The bytes don't speak the dialect.
         """
 

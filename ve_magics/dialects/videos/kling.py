@@ -130,22 +130,19 @@ class Kling(TaskDialect):
 
     def decode_poll(self, status: int, headers: Mapping[str, str], body: bytes) -> JobReply:
         """Read the answer to a poll; raises as the contract says."""
+        return _reply(inner(self.read(status, headers, body), "data"))
+
+    def encode_find(self, job: Job) -> WireRequest:
+        """Return the call that asks for the task with our key: it stands where the task's own id does."""
+        return self.encode_poll(msgspec.structs.replace(job, provider_job_id=job.key))
+
+    def decode_find(self, job: Job, status: int, headers: Mapping[str, str], body: bytes) -> JobReply | None:
+        """Return the task where it says that it has our key, and None for any other; raises as the contract says."""
         data = inner(self.read(status, headers, body), "data")
-        word = text(data.get("task_status"))
-        state = remote_state(word) if word else "queued"
-        videos = objects(inner(data, "task_result").get("videos"))
-        why = text(data.get("task_status_msg"))
-        return JobReply(
-            provider_job_id=text(data.get("task_id")),
-            state=state,
-            raw_status=word,
-            failure=job_failure(why, kind="content_filter" if _POLICY.search(why) else "")
-            if state == "failed"
-            else None,
-            urls=web_urls(*(video.get("url") for video in videos)),
-            created=epoch(data.get("created_at")),
-            seconds=number(videos[0].get("duration")) if videos else None,
-        )
+        if not job.key or inner(data, "task_info").get("external_task_id") != job.key:
+            return None
+        needed_id(text(data.get("task_id")))
+        return _reply(data)
 
     def read(self, status: int, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
         """Return the envelope of a good answer; raises as the base says."""
@@ -187,6 +184,25 @@ def _pictures(request: VideoRequest) -> dict[str, object]:
         return {"image_list": [*placed, *({"image_url": picture} for picture in shown)]}
     names = {"first_frame": "image", "last_frame": "image_tail"}
     return {"image_list": [{"image": picture} for picture in shown], **{names[f]: p for f, p in given}}
+
+
+def _reply(data: Mapping[str, Any]) -> JobReply:
+    """Return what the provider says of a task."""
+    word = text(data.get("task_status"))
+    state = remote_state(word) if word else "queued"
+    videos = objects(inner(data, "task_result").get("videos"))
+    why = text(data.get("task_status_msg"))
+    return JobReply(
+        provider_job_id=text(data.get("task_id")),
+        state=state,
+        raw_status=word,
+        failure=job_failure(why, kind="content_filter" if _POLICY.search(why) else "")
+        if state == "failed"
+        else None,
+        urls=web_urls(*(video.get("url") for video in videos)),
+        created=epoch(data.get("created_at")),
+        seconds=number(videos[0].get("duration")) if videos else None,
+    )
 
 
 dialect = Kling()

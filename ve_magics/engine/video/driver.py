@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ve_magics.dialects.videos.contract import Source, Variant
 from ve_magics.engine.video.landing import UnfitFileError, file_stem, land_poster, land_video, landed
-from ve_magics.engine.video.lost import listed, own_of
+from ve_magics.engine.video.lost import found
 from ve_magics.engine.video.means import Means
 from ve_magics.errors import JobChangedError, NotFoundError, StatusError, StoreError, VeError
 from ve_magics.jobs import (
@@ -39,7 +39,7 @@ STORE_TRIES = 30
 UNSAFE = "unsafe_address"
 """The code with which a fetcher refuses an address that must not be fetched from."""
 
-LOOKS_IN_LIST = 3
+LOOKS = 3
 """How often a provider's list is read for a job whose answer got lost."""
 
 
@@ -168,19 +168,17 @@ class Driver:
             self._advance(job, lambda fresh: applied(fresh, reply, self._means.clock()))
 
     async def _find_lost(self, job: Job, looks: int) -> bool:
-        """Look for a lost job in its provider's list; returns whether to go on driving it."""
+        """Look for a lost job at its provider; returns whether to go on driving it."""
         if job.state == "submitting":
             job = self.record(job.id, lambda fresh: self._lost(fresh, honours_keys=False))
-        found = None
+        reply, again = None, True
         with suppress(VeError):
-            replies = await listed(self._means, job)
-            if replies is None:
-                return False
-            found = own_of(self._means.store, job, replies)
-        if found is not None:
-            self._advance(job, lambda fresh: applied(fresh, found, self._means.clock()))
+            reply, again = await found(self._means, job)
+        if reply is not None:
+            known = reply
+            self._advance(job, lambda fresh: applied(fresh, known, self._means.clock()))
             return True
-        if looks >= LOOKS_IN_LIST:
+        if not again or looks >= LOOKS:
             return False
         await self._means.sleep(self._means.timing.first_retry * 2**looks)
         return True

@@ -1,7 +1,8 @@
-"""A job whose answer got lost, looked for in its provider's list."""
+"""A job whose answer got lost, looked for at its provider: by our own key, or in a list."""
 
 from __future__ import annotations
 
+from ve_magics.dialects.videos.contract import FindsByKey
 from ve_magics.engine.video.means import Means
 from ve_magics.errors import NotFoundError, StatusError
 from ve_magics.jobs import SLACK, Job, JobReply, matching
@@ -9,6 +10,20 @@ from ve_magics.store.jobs import JobStore
 
 MOST_PAGES = 20
 """Parts of a list that are read before a search is given up."""
+
+
+async def found(means: Means, job: Job) -> tuple[JobReply | None, bool]:
+    """Return what a provider made of a lost job, None where it can't be told; and whether to look again may help.
+
+    Raises:
+        VeError: The provider can't be asked now, or knows no job with this one's key.
+    """
+    dialect = means.speaks(job.provider, job.model)
+    if isinstance(dialect, FindsByKey):
+        answer = await means.call(dialect.encode_find(job), means.provider(job.provider))
+        return dialect.decode_find(job, *answer), True
+    replies = await listed(means, job)
+    return (None, False) if replies is None else (own_of(means.store, job, replies), True)
 
 
 async def listed(means: Means, job: Job) -> tuple[JobReply, ...] | None:
