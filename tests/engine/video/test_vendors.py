@@ -141,8 +141,10 @@ async def test_a_file_is_asked_for_apart_and_again_when_its_address_went_stale(w
     assert len(world.vendors["minimax"].tasks) == 1
 
 
-async def test_killing_the_process_anywhere_between_task_and_file_makes_nothing_twice(tmp_path: Path) -> None:
-    """What MiniMax said of its file is written down as well: the next process goes on from there."""
+@pytest.mark.parametrize("provider", ["minimax", "kling"])
+async def test_killing_the_process_anywhere_makes_nothing_twice(tmp_path: Path, provider: str) -> None:
+    """What MiniMax said of its file is written down as well, and the next process goes on from there; at Kling every
+    task that was made is found again, also where the answer died with the process."""
     ends: set[str] = set()
     for number in range(1, 200):
         folder = tmp_path / str(number)
@@ -150,7 +152,7 @@ async def test_killing_the_process_anywhere_between_task_and_file_makes_nothing_
         world = Vendors(folder)
         world.crash_at, crashed = number, True
         try:
-            await film(world, world.engine(), "minimax")
+            await film(world, world.engine(), provider)
             crashed = False
         except Crash:
             pass
@@ -158,11 +160,15 @@ async def test_killing_the_process_anywhere_between_task_and_file_makes_nothing_
         second = world.engine()
         jobs = JobStore.find(world.store)
         ended = [await world.run(second.wait(job.id)) for job in jobs]
-        assert len(world.vendors["minimax"].tasks) <= 1
+        made = len(world.vendors[provider].tasks)
+        assert made <= 1
         for job in ended:
             assert job.state in ("succeeded", "unknown")
             if job.state == "succeeded":
+                assert made == 1
                 assert whole(job)
+            else:
+                assert provider == "minimax" or made == 0
             ends.add(job.state)
         await second.aclose()
         world.database.close()
