@@ -24,7 +24,7 @@ from ve_magics.engine.fetching import Fetcher
 from ve_magics.engine.gateway import ERROR_LIMIT, Gateway
 from ve_magics.engine.transport import Deadlines
 from ve_magics.engine.video import VideoEngine, file_stem
-from ve_magics.errors import BudgetError, StoreError
+from ve_magics.errors import BudgetError, StoreError, VeError
 from ve_magics.jobs import PATIENCE, UNFINISHED, Job, Timing, VideoRequest
 from ve_magics.messages import Usage
 from ve_magics.providers import Provider
@@ -222,6 +222,7 @@ class Filming:
         fresh: bool = False,
         limit: int = SIDE_BY_SIDE,
         again: int = 0,
+        errors: dict[int, VeError] | None = None,
     ) -> AsyncGenerator[tuple[Job | None, ...], None]:
         """Yield the jobs that make several videos, now and after each change; None for one not begun.
 
@@ -235,6 +236,7 @@ class Filming:
             fresh: Make them again although they are known.
             limit: So many are made at the same time at most.
             again: How often a shot that failed by no fault of its own is ordered anew.
+            errors: Filled with what kept a shot from being ordered, by its number from 0; None raises it.
 
         Raises:
             BudgetError: They could pass a limit together; nothing was sent.
@@ -287,8 +289,12 @@ class Filming:
                 changed.clear()
                 if any(jobs):
                     yield tuple(jobs)
-            for maker in makers:
-                maker.result()
+            for number, maker in enumerate(makers):
+                error = maker.exception()
+                if errors is None or not isinstance(error, VeError):
+                    maker.result()
+                else:
+                    errors[number] = error
             yield tuple(jobs)
         finally:
             for maker in makers:

@@ -10,6 +10,7 @@ from ve_magics.errors import VeError
 from ve_magics.magics.agent_arguments import agent_parser
 from ve_magics.magics.arguments import chat_parser, compare_parser
 from ve_magics.magics.ask_arguments import ask_parser
+from ve_magics.magics.batch_arguments import batch_parser
 from ve_magics.magics.formats import KINDS
 from ve_magics.magics.notebook import Notebook
 from ve_magics.magics.parser import Parser
@@ -20,6 +21,7 @@ from ve_magics.magics.video_arguments import video_parser
 PARSERS: dict[str, Callable[[], Parser]] = {
     "%%agent": agent_parser,
     "%%ask": ask_parser,
+    "%%batch": batch_parser,
     "%%chat": chat_parser,
     "%chat": lambda: chat_parser(line=True),
     "%%compare": compare_parser,

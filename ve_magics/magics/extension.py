@@ -17,7 +17,7 @@ from IPython.core.magic import (
 if TYPE_CHECKING:
     from ve_magics.magics.notebook import Notebook
 
-CELL_MAGICS = ("agent", "ask", "chat", "compare", "storyboard", "video")
+CELL_MAGICS = ("agent", "ask", "batch", "chat", "compare", "storyboard", "video")
 LINE_MAGICS = ("chat", "ve")
 _COMPLETED = (*(f"%%{name}" for name in CELL_MAGICS), *(f"%{name}" for name in LINE_MAGICS))
 _OURS = re.compile(rf"%%(?:{'|'.join(CELL_MAGICS)})(?:[ \t]|$)")
@@ -55,6 +55,7 @@ class VeMagics(Magics):
                       [-c NAME] [--new] [-f FORMAT] [--schema NAME] [--fix] [--raw]
                       [--image PATH] [--file PATH] [--fresh] [--no-cache] [--dry-run]
                       [--background] [--timeout S] [--no-fallback] [-o NAME]
+                      [--tools A,B] [--kb NAME] [--max-steps N] [--budget USD] [--approve ask|auto]
                %chat [the same flags] QUESTION
 
         MODEL is a route, an alias or provider/name; the default where left out (%ve shows it).
@@ -80,6 +81,8 @@ class VeMagics(Magics):
                          and %ve wait waits for it
         --timeout S      give up after so many seconds
         --no-fallback    ask the first target only
+        --tools A,B      let the model call these tools; %%agent? tells of them and of --kb,
+                         --max-steps, --budget and --approve
         -o NAME          keep the answer in a variable: .text .json .df .usage .cost .messages;
                          with --schema the object itself, a list of them with .df
 
@@ -101,10 +104,10 @@ class VeMagics(Magics):
             answer = %chat -m fast What is 6 times 7?
         """
         if cell is None:
-            from ve_magics.magics.chat import chat_line
+            from ve_magics.magics.chat_tools import chat_line
 
             return self._run(chat_line, line)
-        from ve_magics.magics.chat import chat
+        from ve_magics.magics.chat_tools import chat
 
         return self._run(chat, line, cell)
 
@@ -266,6 +269,45 @@ class VeMagics(Magics):
         from ve_magics.magics.storyboard import storyboard
 
         self._run(storyboard, line, cell)
+
+    @no_var_expand
+    @cell_magic
+    def batch(self, line: str, cell: str) -> None:
+        """Ask the same of every row of a table or list, or film every row.
+
+        usage: %%batch ROWS [-m MODEL] [-s SYSTEM] [-t T] [--max-tokens N] [--param K=V]
+                       [--schema NAME] [--limit N] [--budget USD] [--video] [--seconds N]
+                       [--size WxH] [--seed N] [--no-expand] [--fresh] [--dry-run]
+                       [--timeout S] [--no-fallback] [-o NAME]
+
+        ROWS is a DataFrame, a list or a dict of columns, as a variable or an expression without
+        spaces. {{ row }} in the prompt is the row, {{ row.name }} one of its fields. Without a
+        prompt each row is one. A row that fails spoils no other; running the cell again asks only
+        for what is missing, also after a restart.
+
+        -m MODEL         a route, an alias or provider/name; the default where left out
+        -s SYSTEM        a system prompt
+        -t T             temperature; 0 is the steadiest
+        --max-tokens N   upper bound of each answer in tokens
+        --param K=V      any other setting: top_p=0.9, seed=7, effort=low
+        --schema NAME    what each answer must fit; its fields become columns
+        --limit N        so many at the same time; 8 where left out, 4 videos
+        --budget USD     ask nothing that could make the batch cost more
+        --video          film each row; with --seconds, --size, --seed and --no-expand of %%video
+        --fresh          ask again although answers are known
+        --dry-run        show the first prompts and what all could cost, and send nothing
+        --timeout S      give up on a row after so many seconds
+        --no-fallback    ask the first target only
+        -o NAME          keep the results: a DataFrame, or a list of dicts without pandas
+
+        Examples::
+
+            %%batch reviews --schema Opinion -o rated
+            What does this customer think? {{ row.text }}
+        """
+        from ve_magics.magics.batch import batch
+
+        self._run(batch, line, cell)
 
     @no_var_expand
     @line_magic

@@ -56,4 +56,14 @@ MIGRATIONS: tuple[Migration, ...] = (
             "CREATE INDEX jobs_notebook ON jobs (notebook, created)",
         ),
     ),
+    Migration(
+        "0004_batches",
+        (
+            """CREATE TABLE batches (
+                batch TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, created REAL NOT NULL,
+                PRIMARY KEY (batch, key)
+            ) WITHOUT ROWID""",
+            "CREATE INDEX batches_created ON batches (created)",
+        ),
+    ),
 )
