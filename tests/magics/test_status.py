@@ -129,12 +129,46 @@ def test_cache_is_counted_and_cleared(bench: Any) -> None:
     assert bench.asked == 2
 
 
+def test_changes_of_a_recording_are_told_and_pruned(bench: Any) -> None:
+    """`%ve recording` says what changed since the recording was opened, and drops what was not used on demand."""
+    assert bench.run("%ve recording").text == "Nothing is recorded or replayed. %ve record begins to."
+    bench.run("%ve record lesson")
+    bench.run("%%chat\nWhat is 6 times 7?")
+    bench.run("%%chat\nName three rivers in China.")
+    assert bench.run("%ve recording").text.startswith("lesson.recording.json: 2 added\n  added  cell [")
+    assert bench.run("%ve record").text.startswith("lesson.recording.json: 2 added")
+    assert bench.run("%ve live").text.startswith("lesson.recording.json: 2 added")
+    bench.run("%ve record")
+    assert (
+        bench.run("%ve recording prune").lines[0].startswith("✗ arguments: Nothing of the recording was used")
+    )
+    bench.run("%%chat\nWhat is 6 times 7?")
+    told = (
+        "lesson.recording.json: 1 as before, 1 not used\n  not used  sim/tutor: Name three rivers in China."
+    )
+    assert bench.run("%ve recording").text == told
+    dropped = "lesson.recording.json: 1 dropped\n  sim/tutor: Name three rivers in China."
+    assert bench.run("%ve recording prune").text == dropped
+    assert bench.run("%ve replay").text.startswith("lesson.recording.json: 1 as before\nRecording: replaying")
+    assert "does not understand" in bench.run("%ve recording now").lines[0]
+
+
+def test_last_answer_is_an_object(bench: Any) -> None:
+    """`%ve last` returns the answer that came last, and says where there is none."""
+    assert bench.run("%ve last").lines[0] == "✗ arguments: No answer has come yet."
+    bench.run("%%chat\nWhat is 6 times 7?")
+    bench.run("answer = %ve last")
+    assert "42" in bench.shell.user_ns["answer"].text
+
+
 def test_recording_goes_round(bench: Any) -> None:
     """What is recorded replays without asking; a question that it lacks is an error that names the cell."""
     assert bench.run("%ve record lesson").text == "Recording to lesson.recording.json; 0 answers are in it."
     bench.run("%%chat\nHello")
     assert "writing to lesson.recording.json" in bench.run("%ve").text
-    assert bench.run("%ve replay").text == "Recording: replaying from lesson.recording.json; nothing is sent."
+    assert bench.run("%ve replay").text.endswith(
+        "\nRecording: replaying from lesson.recording.json; nothing is sent."
+    )
     bench.run("%%chat -o answer\nHello")
     assert bench.shell.user_ns["answer"].source == "recording"
     number = bench.shell.execution_count
