@@ -186,3 +186,10 @@ def test_a_dialect_speaks_as_its_fixture_says(file: Path) -> None:
         assert len(replies) == len(wanted)
         for reply, one in zip(replies, wanted, strict=True):
             compare_reply(reply, one)
+
+
+def test_every_folder_of_fixtures_is_read() -> None:
+    """A folder with another name than a dialect's would be passed over in silence."""
+    folders = {folder.name for folder in FOLDER.iterdir() if folder.is_dir()}
+    assert folders <= VIDEO_DIALECTS.keys()
+    assert len(FILES) > 200
