@@ -35,7 +35,7 @@ class Card {
     this.node.setAttribute('aria-label', item.prompt)
     this.prompt.textContent = item.prompt
     this.prompt.title = item.prompt
-    const cost = item.cost === null ? t('unknownCost') : `$${item.cost.toFixed(2)}`
+    const cost = item.cost !== null ? `$${item.cost.toFixed(2)}` : item.state === 'succeeded' ? t('unknownCost') : ''
     this.line.textContent = [t(item.state), item.model, item.seconds ? `${+item.seconds.toFixed(1)} s` : '', item.size, cost].filter(Boolean).join(' · ')
     this.bar.hidden = !['queued', 'submitting', 'running'].includes(item.state)
     if (item.progress === null) this.bar.removeAttribute('value')
