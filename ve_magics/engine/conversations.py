@@ -21,7 +21,7 @@ from ve_magics import catalog
 from ve_magics.engine.keys import Redactor
 from ve_magics.engine.uses import fold, unfold
 from ve_magics.errors import ArgumentsError, SchemaTooNewError, StoreError
-from ve_magics.messages import Message, Text
+from ve_magics.messages import Message, Part, Reasoning, Text, ToolCall, ToolResult
 
 FORMAT = 1
 SUFFIX = ".conversations.json"
@@ -39,6 +39,7 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     Attributes:
         asked: The question, as it was sent.
         answered: The answer.
+        between: Calls of tools and their results, between the two.
         system: The system prompt that held for it.
         model: Who answered, as `provider/model`.
         cell: The id of the cell; empty where the front end told none.
@@ -55,6 +56,7 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     prompt: str = ""
     counts: bool = True
     begins: bool = False
+    between: tuple[Message, ...] = ()
 
 
 class Asker(msgspec.Struct, frozen=True):
@@ -128,29 +130,48 @@ def digest(prompt: str) -> str:
     return hashlib.sha256(prompt.strip().encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def messages_of(turns: Sequence[Turn]) -> tuple[Message, ...]:
-    """Return the messages of turns, oldest first."""
-    return tuple(message for turn in turns for message in (turn.asked, turn.answered))
+def messages_of(turns: Sequence[Turn], *, tools: bool = False) -> tuple[Message, ...]:
+    """Return the messages of turns, oldest first.
+
+    Args:
+        turns: The turns.
+        tools: Whether what was called between question and answer is told too; providers take that only where tools
+            are on offer.
+    """
+    return tuple(message for turn in turns for message in turn_messages(turn, tools=tools))
+
+
+def turn_messages(turn: Turn, *, tools: bool) -> tuple[Message, ...]:
+    """Return the messages of one turn, those between question and answer only where they are wanted."""
+    return (turn.asked, *(turn.between if tools else ()), turn.answered)
 
 
 def tokens_of(message: Message) -> int:
     """Return roughly how many tokens a message is."""
-    return sum(
-        catalog.estimate_tokens(part.text) if isinstance(part, Text) else PART_TOKENS
-        for part in message.parts
-    )
+    return sum(map(_part_tokens, message.parts))
 
 
-def fitting(turns: Sequence[Turn], room: int) -> tuple[Turn, ...]:
+def _part_tokens(part: Part) -> int:
+    match part:
+        case Text() | ToolResult() | Reasoning():
+            return catalog.estimate_tokens(part.text)
+        case ToolCall():
+            return catalog.estimate_tokens(part.arguments)
+        case _:
+            return PART_TOKENS
+
+
+def fitting(turns: Sequence[Turn], room: int, *, tools: bool = False) -> tuple[Turn, ...]:
     """Return the newest turns that fit.
 
     Args:
         turns: The turns, oldest first.
         room: Tokens that they may take together.
+        tools: Whether what was called between question and answer is told too.
     """
     kept: list[Turn] = []
     for turn in reversed(turns):
-        room -= tokens_of(turn.asked) + tokens_of(turn.answered)
+        room -= sum(map(tokens_of, turn_messages(turn, tools=tools)))
         if room < 0:
             break
         kept.append(turn)

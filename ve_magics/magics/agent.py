@@ -1,30 +1,25 @@
-"""`%%agent`: a model that works with tools until it has the answer; its steps are shown while it does."""
+"""`%%agent`, and `%%chat` with tools: a model that works until it has the answer."""
 
 from __future__ import annotations
 
 import argparse
-import time
-from typing import Any
 
 import msgspec
 
 from ve_magics.catalog import nearest
-from ve_magics.engine.acting import Cast, Surroundings, running
-from ve_magics.engine.agent.allowance import Allowance
-from ve_magics.engine.agent.course import Ended
+from ve_magics.engine.acting import Cast
 from ve_magics.engine.agent.marking import with_rules
 from ve_magics.engine.agent.team import LEADING, MEMBERS, Member
-from ve_magics.engine.agent.values import Errand, Limits
+from ve_magics.engine.agent.values import Limits
 from ve_magics.engine.toolmemory import ToolMemory
-from ve_magics.errors import ArgumentsError, StoreError, VeError
+from ve_magics.errors import ArgumentsError, StoreError
 from ve_magics.magics import attachments
 from ve_magics.magics.agent_answer import AgentAnswer
 from ve_magics.magics.agent_arguments import agent_parser
-from ve_magics.magics.agent_display import AgentDisplay
-from ve_magics.magics.approval import asker
+from ve_magics.magics.agent_run import CellRun
 from ve_magics.magics.arguments import chat_request
-from ve_magics.magics.asked import deadlines_within
 from ve_magics.magics.chat import prompt_of
+from ve_magics.magics.formats import form_of
 from ve_magics.magics.notebook import Notebook
 from ve_magics.magics.plain import show_text
 from ve_magics.magics.plan import plan
@@ -47,12 +42,32 @@ def agent(notebook: Notebook, line: str, cell: str) -> None:
     if options.help:
         show_text(parser.format_help())
         return
+    act(notebook, options, cell, magic="%%agent")
+
+
+def act(notebook: Notebook, options: argparse.Namespace, cell: str, *, magic: str) -> AgentAnswer | None:
+    """Run a cell whose model may call tools; returns its answer, None where only a plan was asked for.
+
+    Args:
+        notebook: The running notebook.
+        options: The parsed line.
+        cell: The prompt.
+        magic: What the cell begins with, for errors.
+
+    Raises:
+        VeError: Whatever went wrong, fit to be shown.
+        KeyboardInterrupt: The cell was interrupted; what had come is shown and kept as partial.
+    """
     session = notebook.session
+    form = form_of(options.format, options.schema, notebook.namespace)
+    if name := notebook.talks.using if options.conversation is None else options.conversation:
+        notebook.background.settle(name)
     talk = notebook.talks.join(options.conversation, cell, new=options.new)
     default = session.config.default("chat").model
     words = prompt_of(notebook, options, cell)
-    if talk is not None and not options.system:
-        options.system = talk.system
+    if talk is not None:
+        talk.tools = True
+        options.system = options.system or talk.system
     parts: list[Part] = [
         *(
             attachments.image(one, directory=notebook.directory, namespace=notebook.namespace)
@@ -60,33 +75,39 @@ def agent(notebook: Notebook, line: str, cell: str) -> None:
         ),
         *(attachments.file(one, directory=notebook.directory) for one in options.file),
     ]
-    request = chat_request(options, cell, model=default, words=words, parts=parts, magic="%%agent")
+    request = chat_request(options, cell, model=default, words=words, parts=parts, magic=magic)
     asked = request.messages[-1]
     if talk is not None:
         talk.fit(session.config, request)
         history = talk.history
         request = chat_request(
-            options, cell, model=default, words=words, parts=parts, history=history, magic="%%agent"
+            options, cell, model=default, words=words, parts=parts, history=history, magic=magic
         )
-    if options.budget is not None and request.max_tokens is None:
-        request = msgspec.structs.replace(request, max_tokens=MOST_TOKENS)
     memory = ToolMemory(session, fresh=options.fresh, cached=not options.no_cache, cell=notebook.cell)
     cast = cast_of(notebook, memory, options)
-    request = msgspec.structs.replace(
-        request, messages=with_rules(request.messages, LEADING if cast.members else "")
-    )
+    leading = LEADING if cast.members else ""
+    request = form.ask(msgspec.structs.replace(request, messages=with_rules(request.messages, leading)))
+    if options.budget is not None and request.max_tokens is None:
+        request = msgspec.structs.replace(request, max_tokens=MOST_TOKENS)
     if options.dry_run:
         show_text(plan_with_tools(notebook, request, cast, talk.note if talk else ""))
-        return
-    answer = run(notebook, memory, cast, request, options)
+        return None
+    answer = CellRun(notebook, memory, cast, options, form).play(request)
     if talk is not None:
         try:
-            talk.keep(asked, answer.response, system=options.system or "", model=answer.served)
+            talk.keep(
+                asked,
+                answer.response,
+                system=options.system or "",
+                model=answer.served,
+                between=answer.said,
+            )
         except StoreError as error:
             session.warn(error.message)
             show_text(f"! {error.message} {error.hint}")
         if talk.note:
             show_text(talk.note)
+    return answer
 
 
 def cast_of(notebook: Notebook, memory: ToolMemory, options: argparse.Namespace) -> Cast:
@@ -149,54 +170,3 @@ def plan_with_tools(notebook: Notebook, request: ChatRequest, cast: Cast, note: 
         for member, its in cast.members
     ]
     return "\n".join(lines)
-
-
-def run(
-    notebook: Notebook, memory: ToolMemory, cast: Cast, request: ChatRequest, options: argparse.Namespace
-) -> AgentAnswer:
-    """Return an agent's answer, shown while it works; what broke off is shown, kept and raised."""
-    session = notebook.session
-    display = AgentDisplay(notebook.shell, notebook.directory)
-    means = Surroundings(
-        session,
-        memory,
-        approval=options.approve,
-        question=asker(notebook.shell),
-        fresh=options.fresh,
-        cached=not options.no_cache,
-        deadlines=deadlines_within(session.deadlines, options.timeout),
-        fallback=not options.no_fallback,
-        cell=notebook.cell,
-    )
-    ended: Ended | None = None
-
-    def answer() -> AgentAnswer:
-        return AgentAnswer(request, display.report, ended)
-
-    def kept() -> AgentAnswer:
-        found = answer()
-        notebook.keep(options.output, found)
-        return found
-
-    happening: Any
-    try:
-        for batch in notebook.portal.iterate(running(means, cast, request, Allowance(options.budget))):
-            for happening in batch:
-                if isinstance(happening, Ended):
-                    ended = happening
-                elif isinstance(happening, Errand):
-                    display.before_question()
-                    display.tick(time.monotonic())
-                    happening.perform()
-                else:
-                    display.add(happening)
-            display.tick(time.monotonic())
-    except KeyboardInterrupt:
-        display.interrupt(kept())
-        raise
-    except VeError:
-        display.fail(kept())
-        raise
-    found = kept()
-    display.finish(found)
-    return found

@@ -79,15 +79,19 @@ def _call_line(call: CallTold, *, live: bool) -> str:
     return f"{mark} {line}{facts} → {result}"
 
 
-def final(answer: AgentAnswer, directory: Path, *, mark: str = "") -> dict[str, str]:
+def final(
+    answer: AgentAnswer, directory: Path, *, mark: str = "", data: dict[str, str] | None = None
+) -> dict[str, str]:
     """Return what a cell's output holds for an agent's answer: the answer, films, and the trace folded away.
 
     Args:
         answer: The answer.
         directory: Where the notebook lies.
         mark: A last line that says what is wrong with it.
+        data: What the output holds instead of the answer as Markdown.
     """
-    data = bundle(answer.response, mark=mark or (f"⚠ {WHY[answer.why]}" if answer.why in WHY else ""))
+    if data is None:
+        data = bundle(answer.response, mark=mark or (f"⚠ {WHY[answer.why]}" if answer.why in WHY else ""))
     markdown, plain = [data["text/markdown"]], [data["text/plain"]]
     for one in answer.shown:
         if isinstance(one, Clip):
@@ -95,8 +99,8 @@ def final(answer: AgentAnswer, directory: Path, *, mark: str = "") -> dict[str, 
             markdown.append(player["text/html"])
             plain.append(player["text/plain"])
         elif isinstance(one, Image):
-            data = base64.b64encode(one.data).decode("ascii")
-            markdown.append(f"![picture](data:{one.media_type};base64,{data})")
+            encoded = base64.b64encode(one.data).decode("ascii")
+            markdown.append(f"![picture](data:{one.media_type};base64,{encoded})")
             plain.append(f"[picture, {len(one.data):,} bytes]")
     lines = trace_lines(answer.report, live=False)
     if lines:
@@ -175,11 +179,12 @@ class AgentDisplay:
         """Something begins or ends: show it at once."""
         self._patience = 0.0
 
-    def tick(self, now: float) -> None:
+    def tick(self, now: float, *, now_or_never: bool = False) -> None:
         """Show what has happened, if it is time and streaming is wanted.
 
         Args:
             now: Seconds of a clock that never goes back.
+            now_or_never: It is time: a reader is about to be asked.
         """
         if not self._streaming:
             return
@@ -189,7 +194,7 @@ class AgentDisplay:
         if self._began is None:
             self._began = now
         ripe = now >= self._patience or (self._received - self._shown_at) * _GROWTH >= self._size
-        if now < self._next or not ripe:
+        if not now_or_never and (now < self._next or not ripe):
             return
         self._next, self._patience = now + _STEP, now + _PATIENCE
         markdown = self._markdown(now - self._began)
@@ -234,10 +239,6 @@ class AgentDisplay:
         out.write(_CONTROLS.sub("\ufffd", text))
         out.flush()
 
-    def before_question(self) -> None:
-        """Show everything now: a reader is about to be asked."""
-        self._next = self._patience = 0.0
-
     def finish(self, answer: AgentAnswer, data: dict[str, str] | None = None) -> None:
         """Leave the answer as the cell's one output.
 
@@ -245,7 +246,7 @@ class AgentDisplay:
             answer: The answer.
             data: What the output holds instead of it.
         """
-        self._end(final(answer, self._directory) if data is None else data, answer.facts())
+        self._end(final(answer, self._directory, data=data), answer.facts())
 
     def interrupt(self, answer: AgentAnswer) -> None:
         """Leave what had come before the cell was interrupted, marked as partial."""

@@ -10,6 +10,7 @@ import msgspec
 
 from ve_magics.errors import ArgumentsError
 from ve_magics.magics.parser import Parser, count, duration, number, parameter, variable
+from ve_magics.magics.tool_arguments import add_tools
 from ve_magics.messages import ChatRequest, Message, Part, Text, system
 
 CHAT_EXAMPLES = """\
@@ -64,6 +65,7 @@ def chat_parser(*, line: bool = False) -> Parser:
         action="store_true",
         help="end the cell at once; the answer grows in it while other cells run",
     )
+    add_tools(parser)
     add_question(parser)
     return parser
 

@@ -42,6 +42,7 @@ class Talk:
         turns: What the cell goes on from, oldest first.
         system: The system prompt that holds where the cell brings none.
         left_out: How many of the oldest turns were left out because they did not fit the model.
+        tools: Whether calls of tools and their results are part of the history.
     """
 
     def __init__(self, talks: Talks, name: str, asker: Asker, *, new: bool) -> None:
@@ -52,11 +53,12 @@ class Talk:
         self.turns: tuple[Turn, ...] = () if new else talks.book.get(name).before(asker)
         self.system = self.turns[-1].system if self.turns else ""
         self.left_out = 0
+        self.tools = False
 
     @property
     def history(self) -> tuple[Message, ...]:
         """The messages that the cell goes on from."""
-        return messages_of(self.turns)
+        return messages_of(self.turns, tools=self.tools)
 
     def fit(self, config: Config, request: ChatRequest) -> None:
         """Leave out the oldest turns that would not fit the model together with a request.
@@ -70,7 +72,7 @@ class Talk:
         if known:
             own = sum(tokens_of(message) for message in request.messages)
             room = min(known) - own - (request.max_tokens or ANSWER_TOKENS)
-            kept = fitting(self.turns, room)
+            kept = fitting(self.turns, room, tools=self.tools)
             self.left_out, self.turns = len(self.turns) - len(kept), kept
 
     @property
@@ -81,15 +83,37 @@ class Talk:
         turns = "turn was" if self.left_out == 1 else "turns were"
         return f"✂ {self.name}: the oldest {self.left_out} {turns} left out to fit the model."
 
-    def keep(self, asked: Message, response: ChatResponse, *, system: str, model: str) -> None:
+    def keep(
+        self,
+        asked: Message,
+        response: ChatResponse,
+        *,
+        system: str,
+        model: str,
+        between: tuple[Message, ...] = (),
+    ) -> None:
         """Put the cell's turn into the conversation, unless the answer is not fit to go on from.
+
+        Args:
+            asked: The question.
+            response: The answer.
+            system: The system prompt that held for it.
+            model: Who answered, as `provider/model`.
+            between: Calls of tools and their results, between the two.
 
         Raises:
             StoreError: The file can't be written.
         """
         if response.finish not in ("stop", "length") or not response.text:
             return
-        turn = Turn(asked=asked, answered=response.message, system=system, model=model, begins=self._new)
+        turn = Turn(
+            asked=asked,
+            answered=response.message,
+            system=system,
+            model=model,
+            begins=self._new,
+            between=between,
+        )
         with self._talks.keeping:
             self._talks.book.keep(self.name, self._talks.book.get(self.name).asked(self._asker, turn))
             self._talks.count(self.name, self._asker)

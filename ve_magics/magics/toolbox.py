@@ -7,7 +7,7 @@ from typing import Any
 
 from ve_magics.catalog import nearest
 from ve_magics.engine.acting import Tools, connections, without_twins
-from ve_magics.engine.agent.builtin import BUILT_IN, Search, search_offer
+from ve_magics.engine.agent.builtin import BUILT_IN, search_offer
 from ve_magics.engine.agent.functions import offer_of
 from ve_magics.engine.agent.mcp import SEPARATOR
 from ve_magics.engine.agent.values import Offer
@@ -81,7 +81,7 @@ class Toolbox:
                 raise ArgumentsError(
                     "search_documents needs documents.", hint="Name a knowledge base: --kb NAME"
                 )
-            return search_offer(searcher(self._notebook), self._knowledge_base)
+            return search_offer(self._notebook.library.search_documents, self._knowledge_base)
         return self._kit.offer(name, named=named)
 
     def _unknown(self, name: str) -> ArgumentsError:
@@ -95,13 +95,6 @@ class Toolbox:
             f"--tools: there is no tool {name!r}.",
             hint=f"Did you mean {near[0]}?" if near else "Define the function in a cell above, then name it.",
         )
-
-
-def searcher(notebook: Notebook) -> Search:
-    """Return what searches the notebook's knowledge bases."""
-    from ve_magics.engine.library import Library
-
-    return Library(notebook.session).search_documents
 
 
 def marked(notebook: Notebook) -> list[FunctionTool]:

@@ -52,9 +52,12 @@ _IDEAS = {
     for group in _MEANS.values()
     for word in group.split()
 }
-_CLAUSES = re.compile(r"[,;，；、]|\band\b|\bthen\b|\balso\b|然后|并且|以及|和|再", re.IGNORECASE)
+_CLAUSES = re.compile(
+    r"[,;，；、。？！?!]|\.\s|\band\b|\bthen\b|\balso\b|然后|并且|以及|和|再", re.IGNORECASE
+)
 _WHOLE = frozenset({"prompt", "task"})
 """Parameters that take what was said as it stands."""
+_REFERS = re.compile(r"\b(?:of|about|from|for) (?:it|this|that|them)\b|把它|给它|用它|为此|其中")
 _MARKS = re.compile(r"</?data\b[^>]*>")
 _FAILED = re.compile(r"^\s*(?:error|failed|traceback|exception)\b|^\s*\{\s*\"error\"", re.IGNORECASE)
 
@@ -202,12 +205,29 @@ def calls(question: Question) -> tuple[ToolCall, ...]:
     left = [one for one in plan(question) if (one.tool.name, one.arguments) not in made]
     known = [(name, _canonical(arguments)) for name, arguments in made]
     left = [one for one in left if (one.tool.name, _canonical(one.arguments)) not in known]
+    left = _in_turn(question, left, {name for name, _ in made})
     if question.request.parallel_tool_calls is False:
         left = left[:1]
     return tuple(
         ToolCall(_call_id(question, len(made) + number, one), one.tool.name, one.arguments, one.tool.custom)
         for number, one in enumerate(left)
     )
+
+
+def _in_turn(question: Question, left: Sequence[Planned], made: set[str]) -> list[Planned]:
+    """Return the calls whose turn it is: one that speaks of `it` waits for what the others find, and is told that."""
+    waiting = [one for one in left if _REFERS.search(one.arguments)]
+    first = [one for one in left if one not in waiting]
+    if first or not made:
+        return first or waiting
+    said = shortened(" ".join(_shown(result.text.strip()) for _, result in results(question)), 300)
+    found = []
+    for one in waiting:
+        if one.tool.name not in made:
+            arguments = msgspec.json.decode(one.arguments)
+            arguments |= {name: f"{arguments[name]}: {said}" for name in arguments.keys() & _WHOLE}
+            found.append(Planned(one.tool, msgspec.json.encode(arguments).decode()))
+    return found
 
 
 def _canonical(arguments: str) -> str:

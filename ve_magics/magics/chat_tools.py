@@ -1,0 +1,62 @@
+"""`%%chat` and `%chat` by what their line says: with tools the model may call them, without it only answers."""
+
+from __future__ import annotations
+
+import argparse
+
+from ve_magics.errors import ArgumentsError
+from ve_magics.magics import chat as plain
+from ve_magics.magics.agent import act
+from ve_magics.magics.answer import Answer
+from ve_magics.magics.arguments import chat_parser
+from ve_magics.magics.notebook import Notebook
+from ve_magics.magics.parser import split_line
+from ve_magics.magics.pending import Pending
+
+
+def chat(notebook: Notebook, line: str, cell: str) -> None:
+    """Run a `%%chat` cell.
+
+    Raises:
+        VeError: Whatever went wrong, fit to be shown.
+        KeyboardInterrupt: The cell was interrupted; what had come is shown and kept as partial.
+    """
+    options = chat_parser().read(line)
+    if calls(options):
+        act(notebook, options, cell, magic="%%chat")
+    else:
+        plain.chat(notebook, line, cell)
+
+
+def chat_line(notebook: Notebook, line: str) -> Answer | Pending | None:
+    """Run a `%chat` line and return its answer; None where only help or a plan was asked for.
+
+    Raises:
+        VeError: Whatever went wrong, fit to be shown.
+        KeyboardInterrupt: As for `chat`.
+    """
+    parser = chat_parser(line=True)
+    flags, question = split_line(parser, line)
+    options = parser.read(flags)
+    if not calls(options):
+        return plain.chat_line(notebook, line)
+    answer = act(notebook, options, question, magic="%chat")
+    if answer is not None:
+        answer.hide_once(terminal=not hasattr(notebook.shell, "kernel"))
+    return answer
+
+
+def calls(options: argparse.Namespace) -> bool:
+    """Tell whether a line lets its model call tools.
+
+    Raises:
+        ArgumentsError: It does, and wants to go on in the background.
+    """
+    if options.help or not (options.tools or options.kb):
+        return False
+    if options.background:
+        raise ArgumentsError(
+            "A cell with tools does not run in the background.", hint="Leave --background out."
+        )
+    options.agents, options.team = [], False
+    return True
