@@ -55,7 +55,7 @@ def _source(url: str, provider: Provider) -> Source:
 def _unpack(body: bytes, find: Callable[[object], str]) -> bytes:
     try:
         film = base64.b64decode(find(msgspec.json.decode(body)), validate=True)
-    except (msgspec.DecodeError, binascii.Error, ValueError) as error:
+    except (msgspec.DecodeError, RecursionError, binascii.Error, ValueError) as error:
         raise DecodeError("The provider's answer holds no video.") from error
     if not film:
         raise DecodeError("The provider's answer holds no video.")

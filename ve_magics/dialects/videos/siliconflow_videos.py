@@ -75,7 +75,7 @@ class SiliconFlowVideos(PolledVideos):
         if status >= 300:
             try:
                 value = msgspec.json.decode(body)
-            except msgspec.DecodeError:
+            except (msgspec.DecodeError, RecursionError):
                 value = None
             code = text(value.get("code")) if isinstance(value, dict) else ""
             if code in _CODES:
