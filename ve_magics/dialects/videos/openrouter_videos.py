@@ -11,7 +11,7 @@ import msgspec
 from ve_magics.dialects.contract import WireRequest
 from ve_magics.dialects.failures import failure
 from ve_magics.dialects.videos.contract import Source, Variant
-from ve_magics.dialects.videos.limits import Limits, size_of
+from ve_magics.dialects.videos.limits import Limits, dimensions, size_of
 from ve_magics.dialects.videos.pictures import picture_address
 from ve_magics.dialects.videos.polled import PolledVideos, get, post_json, said
 from ve_magics.dialects.videos.reading import decode_object, epoch, inner, job_failure, number, text, web_urls
@@ -47,6 +47,8 @@ class OpenRouterVideos(PolledVideos):
         whole_seconds(request, self.name)
         if request.size and (request.aspect or request.resolution):
             raise UnsupportedError("size", self.name, hint="Give the size, or aspect and resolution.")
+        if request.size:
+            dimensions(request.size)
 
     def encode_create(self, request: VideoRequest, provider: Provider, key: str) -> WireRequest:  # noqa: ARG002 - the contract's argument
         """Return the call that has a video made or changed; raises as the contract says."""
@@ -135,7 +137,7 @@ def _refuse(status: int, headers: Mapping[str, str], body: bytes) -> None:
     """Raise what an error object tells: its type is the most telling, and its code stands for the HTTP status."""
     try:
         value = msgspec.json.decode(body)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return
     error = inner(value, "error")
     if not error or (status < 300 and value.get("id")):
