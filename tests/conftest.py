@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import hypothesis
 import pytest
@@ -81,3 +82,56 @@ def ipykernel6_python(require: Require) -> Path:
     require(version.returncode == 0, f".venv-ipykernel6 is incomplete: {version.stderr.strip()[-200:]}")
     assert version.stdout.startswith("6."), f".venv-ipykernel6 holds ipykernel {version.stdout.strip()}"
     return python
+
+
+class Heard:
+    """A widget's comm that remembers what was sent instead of sending it, and can bring what a view would send.
+
+    Attributes:
+        messages: Custom messages and their buffers, oldest first.
+        bytes: Bytes of JSON and buffers of all messages, those about traits included.
+    """
+
+    comm_id = "comm"
+
+    def __init__(self) -> None:
+        self.messages: list[tuple[dict[str, Any], list[bytes]]] = []
+        self.bytes = 0
+
+    def on_msg(self, hear: Callable[[dict[str, Any]], None]) -> None:
+        """Take who hears what views send."""
+        self._hear = hear
+
+    def send(self, data: Any = None, metadata: object = None, buffers: list[bytes] | None = None) -> None:
+        """Remember a message."""
+        self.bytes += len(json.dumps(data)) + sum(map(len, buffers or ()))
+        if data.get("method") == "custom":
+            self.messages.append((json.loads(json.dumps(data["content"])), list(buffers or ())))
+
+    def bring(self, content: dict[str, Any], *buffers: bytes) -> None:
+        """Bring a message from a view."""
+        data = {"method": "custom", "content": content}
+        self._hear({"content": {"data": data}, "buffers": [memoryview(one) for one in buffers]})
+
+    def kinds(self) -> list[str]:
+        """Return the kinds of the messages."""
+        return [message["is"] for message, _ in self.messages]
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        """Return the messages of one kind."""
+        return [message for message, _ in self.messages if message["is"] == kind]
+
+    def close(self, *_: object, **__: object) -> None:
+        """End."""
+
+
+@pytest.fixture
+def listen() -> Callable[[Any], Heard]:
+    """Return `listen(view)`: hears what a widget sends from now on."""
+
+    def begin(view: Any) -> Heard:
+        view.comm = Heard()
+        heard: Heard = view.comm
+        return heard
+
+    return begin

@@ -319,7 +319,7 @@ def test_pictures_go_with_the_question(widget_page: Show, way: str) -> None:
     panel.tell(whole())
     if way == "choose":
         file = {"name": "a.png", "mimeType": "image/png", "buffer": PNG}
-        panel.page.locator("input[type=file]").set_input_files([file])  # type: ignore[list-item]
+        panel.page.locator("input[type=file]").set_input_files([file])
     else:
         panel.page.evaluate(
             """([way, bytes]) => { const data = new DataTransfer();
