@@ -439,3 +439,41 @@ def test_counts_come_from_wherever_they_stand() -> None:
 def test_an_event_without_data_says_nothing() -> None:
     """Some proxies keep a stream alive with empty events."""
     assert accumulate(run(b"data: \n\ndata:\n\n" + sse(delta(content="a", finish="stop")) + DONE)).text == "a"
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"choices": [{"index": 0, "delta": {"content": "b"}}, {"index": 1, "delta": {"content": "B"}}]},
+        {"choices": [{"index": 1, "delta": {"content": "B"}}]},
+        {"choices": [{"index": 0, "delta": {"content": "b"}}], "system_fingerprint": "fp_2"},
+        {"choices": [{"index": 0, "delta": {"content": "b"}}], "usage": {"prompt_tokens": 1}},
+        {"choices": [{"index": 0, "delta": {"content": "b"}, "logprobs": {"content": [{"token": "b"}]}}]},
+        {"choices": [{"index": 0, "delta": {"content": "b", "reasoning_content": "hm"}}]},
+        {"choices": [{"index": 0, "delta": {"content": ""}}]},
+        {"choices": []},
+    ],
+)
+def test_the_short_way_tells_the_same(odd: dict[str, Any]) -> None:
+    """Chunks of plain words are read a short way; one that holds more in between is read in full, as if alone."""
+    plain = [delta(content=word) | {"system_fingerprint": "fp"} for word in ("one ", "two ", "three ")]
+    mixed = [*plain, {"id": "c-1", "model": "m"} | odd, *plain]
+    indexes = {part["index"] for chunk in mixed for part in chunk["choices"]}
+    last = {"choices": [{"index": index, "delta": {}, "finish_reason": "stop"} for index in indexes]}
+    found = accumulate(run(sse(*mixed, last) + DONE))
+    text = "".join(
+        part["delta"]["content"] for chunk in mixed for part in chunk["choices"] if not part["index"]
+    )
+    assert found.text == text
+    decoder = dialect.decoder(origin="p", stream=True)
+    one_by_one = [event for chunk in (*mixed, last) for event in decoder.feed(sse(chunk))]
+    assert accumulate([*one_by_one, *decoder.flush()]) == found
+    assert len(found.choices) == len(indexes)
+
+
+@pytest.mark.parametrize("raw", [b'{"a":1}', b"[]", b"{]", b"<html><title>Hi</title></html>"])
+def test_a_whole_answer_of_another_shape_would_come_again(raw: bytes) -> None:
+    """So nobody is asked for it a second time."""
+    with pytest.raises(DecodeError) as caught:
+        run(raw, stream=False)
+    assert not caught.value.retryable

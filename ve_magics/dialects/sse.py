@@ -34,6 +34,8 @@ class SSEDecoder:
     def feed(self, data: bytes) -> list[ServerSentEvent]:
         """Take more bytes and return the events that they complete."""
         buffer = self._buffer
+        if self._begun and not buffer and data[-1:] == b"\n" and b"\r" not in data:
+            return self._lines(data.split(b"\n")[:-1])
         buffer += data
         if not self._begun:
             if len(buffer) < 3 and b"\xef\xbb\xbf".startswith(bytes(buffer)):
@@ -70,6 +72,9 @@ class SSEDecoder:
             rest = b""
         self._buffer = bytearray(rest)
         self._scanned = 0
+        return self._lines(lines)
+
+    def _lines(self, lines: list[bytes]) -> list[ServerSentEvent]:
         events: list[ServerSentEvent] = []
         for line in lines:
             if line:
@@ -81,6 +86,9 @@ class SSEDecoder:
         return events
 
     def _field(self, line: bytes) -> None:
+        if line.startswith(b"data: "):
+            self._data.append(line[6:].decode("utf-8", "replace"))
+            return
         name, colon, value = line.partition(b":")
         if name == b"data":
             self._data.append(value.removeprefix(b" ").decode("utf-8", "replace"))

@@ -71,9 +71,9 @@ class Calls:
             reply_id: Id of the reply, of which ids are made for calls that have none.
             whole: True where every fragment is a call of its own.
         """
-        custom = isinstance(fragment.get("custom"), Mapping)
+        custom = isinstance(fragment.get("custom"), dict)
         body = fragment.get("custom") if custom else fragment.get("function")
-        if not isinstance(body, Mapping):
+        if not isinstance(body, dict):
             body = {}
         name = body.get("name")
         name = name if isinstance(name, str) else ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import binascii
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from ve_magics.dialects.chat_completions.calls import Calls
@@ -63,6 +64,9 @@ FINISHES: dict[str, FinishReason] = {
     "abort": "error",
 }
 """Finish reasons as servers write them; the first five are the book's, save for `error`."""
+
+
+_WORDS = frozenset({"role", "content"})
 
 
 class ChoiceReader:
@@ -133,7 +137,12 @@ class ChoiceReader:
     def delta(self, delta: Mapping[str, Any], reply_id: str, *, whole: bool = False) -> list[Event]:
         """Return the events of one delta, or of a whole message."""
         events: list[Event] = []
-        self.began = self.began or bool(delta.keys() - {"role"})
+        rest = delta.keys() - _WORDS
+        self.began = self.began or bool(rest) or "content" in delta
+        content = delta.get("content")
+        if isinstance(content, str) and not (self._annotations or self._logprobs) and not _more(delta, rest):
+            self._content(content, events)
+            return events
         thought = self._thought(delta)
         if thought:
             self._release(events)
@@ -141,7 +150,6 @@ class ChoiceReader:
         annotations = delta.get("annotations")
         if isinstance(annotations, list):
             self._annotations += tuple(annotations)
-        content = delta.get("content")
         if isinstance(content, str):
             self._content(content, events)
         elif isinstance(content, list):
@@ -157,7 +165,7 @@ class ChoiceReader:
         images = delta.get("images")
         for image in images if isinstance(images, list) else ():
             self._typed(image, events)
-        if isinstance(delta.get("audio"), Mapping):
+        if isinstance(delta.get("audio"), dict):
             if self._audio is None:
                 self._audio = _Sound(self._number())
             self._audio.add(delta["audio"], self.extra)
@@ -176,7 +184,7 @@ class ChoiceReader:
             if self._state_part < 0:
                 self._state_part = self._reasoning if self._reasoning >= 0 else self._number()
                 self._reasoning = self._state_part
-            said = [_merge(self._details, detail) for detail in details if isinstance(detail, Mapping)]
+            said = [_merge(self._details, detail) for detail in details if isinstance(detail, dict)]
         return text if isinstance(text, str) else "".join(said)
 
     def _reason(self, text: str, events: list[Event]) -> None:
@@ -210,7 +218,7 @@ class ChoiceReader:
         if isinstance(item, str):
             self._content(item, events)
             return
-        if not isinstance(item, Mapping):
+        if not isinstance(item, dict):
             return
         kind = item.get("type")
         if kind in ("text", "output_text") and isinstance(item.get("text"), str):
@@ -228,12 +236,12 @@ class ChoiceReader:
     def _tools(self, delta: Mapping[str, Any], reply_id: str, events: list[Event], *, whole: bool) -> None:
         fragments = delta.get("tool_calls")
         old = delta.get("function_call")
-        if isinstance(old, Mapping) and not fragments:
+        if isinstance(old, dict) and not fragments:
             fragments = [{"index": 0, "function": old}]
         if not isinstance(fragments, list):
             return
         for fragment in fragments:
-            if isinstance(fragment, Mapping):
+            if isinstance(fragment, dict):
                 self._release(events)
                 self._reasoning = -1
                 events += self._calls.take(fragment, self._next, reply_id, whole=whole)
@@ -267,6 +275,11 @@ class ChoiceReader:
         yield Finished(reason, detail, self._index, self.extra)
 
 
+def _more(delta: Mapping[str, Any], rest: AbstractSet[str]) -> bool:
+    """Whether a delta's other fields say anything: those that are known and empty don't."""
+    return bool(rest) and (not rest <= _DELTA or any(delta[name] for name in rest))
+
+
 def _merge(details: list[dict[str, Any]], detail: Mapping[str, Any]) -> str:
     """Add a fragment of OpenRouter's reasoning details to the list and return the words that it adds."""
     last = details[-1] if details else None
@@ -294,13 +307,13 @@ def _joined(value: Any) -> str:
         return value
     if not isinstance(value, list):
         return ""
-    texts = (item.get("text") for item in value if isinstance(item, Mapping))
+    texts = (item.get("text") for item in value if isinstance(item, dict))
     return "".join(text for text in texts if isinstance(text, str))
 
 
 def _part(item: Mapping[str, Any]) -> Part:
     image = item.get("image_url")
-    url = image.get("url") if isinstance(image, Mapping) else image
+    url = image.get("url") if isinstance(image, dict) else image
     if item.get("type") == "image_url" and isinstance(url, str):
         media_type, data = decode_data_url(url)
         return Image(data, media_type) if media_type else Image(url=url)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any
+
+import msgspec
 
 from ve_magics.dialects.chat_completions.choice import NAME, ChoiceReader
 from ve_magics.dialects.chat_completions.usage import decode_usage
@@ -16,6 +17,34 @@ from ve_magics.events import Event, Passthrough, Started, TextDelta, UsageReport
 
 _PLAIN = frozenset({"id", "object", "created", "model", "choices", "usage", "obfuscation"})
 _CHOICE = frozenset({"index", "delta", "message", "finish_reason", "logprobs", "usage"})
+
+
+class _Delta(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    content: str = ""
+
+
+class _PlainChoice(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    delta: _Delta
+    index: int
+    finish_reason: None = None
+    logprobs: None = None
+
+
+class _PlainChunk(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """The one chunk that comes a thousand times: more words, and nothing that wasn't said before."""
+
+    choices: list[_PlainChoice]
+    id: str = ""
+    object: str = ""
+    created: int = 0
+    model: str = ""
+    system_fingerprint: Any = None
+    service_tier: Any = None
+    obfuscation: str = ""
+    usage: None = None
+
+
+_decode_plain = msgspec.json.Decoder(_PlainChunk).decode
 _RAW_ERROR = re.compile(r'\{\s*"error":\s*"(.+)', re.DOTALL)
 """An error whose words a server pasted between quotes without escaping theirs."""
 
@@ -39,6 +68,9 @@ class ReplyDecoder(ReplyReader):
         self._extra: dict[str, Any] = {}
         self._usage: Any = None
         self._id = ""
+        self._plain: ChoiceReader | None = None
+        self._tried = False
+        self._marks: tuple[Any, Any] = (None, None)
 
     @property
     def _begun(self) -> bool:
@@ -49,6 +81,11 @@ class ReplyDecoder(ReplyReader):
         return self._begun and all(choice.finish for choice in self._choices.values())
 
     def _piece(self, piece: ServerSentEvent, events: list[Event]) -> None:
+        if self._plain is not None and not piece.event:
+            event = self._words(piece.data)
+            if event is not None:
+                events.append(event)
+                return
         data = piece.data.strip()
         if data.startswith("[DONE]"):
             if not self._choices:
@@ -68,6 +105,28 @@ class ReplyDecoder(ReplyReader):
                 else:
                     raise
             self._chunk(chunk, piece.event, events)
+
+    def _words(self, data: str) -> TextDelta | None:
+        """Read one more piece of the text that grows already; None where it needs a closer look."""
+        try:
+            chunk = _decode_plain(data)
+        except msgspec.DecodeError:  # it will be so again: a server writes all its chunks alike
+            self._plain = None
+            return None
+        if len(chunk.choices) != 1:
+            return None
+        choice = chunk.choices[0]
+        reader = self._plain
+        text = choice.delta.content
+        if (
+            not text
+            or reader is None
+            or reader.plain < 0
+            or self._choices.get(choice.index) is not reader
+            or (chunk.system_fingerprint, chunk.service_tier) != self._marks
+        ):
+            return None
+        return TextDelta(text, reader.plain, choice.index)
 
     def _answer(self, value: Any, events: list[Event]) -> bool:
         self._chunk(value, "", events)
@@ -126,18 +185,24 @@ class ReplyDecoder(ReplyReader):
                 if type(text) is str:
                     if text:
                         events.append(TextDelta(text, reader.plain, index))
+                        if self._plain is None and not self._tried:
+                            self._plain, self._tried = reader, True
+                            self._marks = (
+                                self._extra.get("system_fingerprint"),
+                                self._extra.get("service_tier"),
+                            )
                     continue
             self._choice(choice, reader, events)
 
     def _choice(self, choice: dict[str, Any], reader: ChoiceReader, events: list[Event]) -> None:
         if choice.get("error"):
             raise _fault(choice)
-        if isinstance(choice.get("logprobs"), Mapping):
+        if isinstance(choice.get("logprobs"), dict):
             reader.logprobs(choice["logprobs"])
         delta = choice.get("delta")
-        if isinstance(delta, Mapping) and delta:
+        if isinstance(delta, dict) and delta:
             events += reader.delta(delta, self._id)
-        elif isinstance(choice.get("message"), Mapping) and not reader.began:
+        elif isinstance(choice.get("message"), dict) and not reader.began:
             events += reader.delta(choice["message"], self._id, whole=True)
         finish = choice.get("finish_reason", "")
         if isinstance(finish, str) and finish:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -45,6 +46,9 @@ _FIELDS = (
 )
 """Fields whose values are the same on both sides: the canonical name and the wire's."""
 
+_values = attrgetter(*(canonical for canonical, _ in _FIELDS))
+_NOTHING = (None,) * len(_FIELDS)
+
 
 def encode_request(request: ChatRequest, provider: Provider) -> WireRequest:
     """Return the request as this provider wants it.
@@ -70,10 +74,9 @@ def encode_request(request: ChatRequest, provider: Provider) -> WireRequest:
         body["response_format"] = _output(request.output, same=same)
     if request.max_tokens is not None:
         body[quirks.max_tokens_field] = request.max_tokens
-    for canonical, name in _FIELDS:
-        value = getattr(request, canonical)
-        if value is not None:
-            body[name] = value
+    values = _values(request)
+    if values != _NOTHING:
+        body |= {name: value for (_, name), value in zip(_FIELDS, values, strict=True) if value is not None}
     if request.stop:
         body["stop"] = list(request.stop)
     if request.modalities:
@@ -84,7 +87,10 @@ def encode_request(request: ChatRequest, provider: Provider) -> WireRequest:
         if quirks.stream_usage:
             body["stream_options"] = {"include_usage": True}
     if request.dialect in ("", NAME):
-        with_extra(body, {name: value for name, value in request.extra.items() if name not in _DEPRECATED})
+        if request.extra:
+            with_extra(
+                body, {name: value for name, value in request.extra.items() if name not in _DEPRECATED}
+            )
         if request.stream and quirks.stream_usage and isinstance(body.get("stream_options"), dict):
             body["stream_options"] |= {"include_usage": True}
     return WireRequest(path="/chat/completions", body=msgspec.json.encode(body), stream=request.stream)
@@ -92,9 +98,9 @@ def encode_request(request: ChatRequest, provider: Provider) -> WireRequest:
 
 def _check(request: ChatRequest, provider: Provider) -> None:
     quirks = provider.quirks
-    for field, hint in _UNSAYABLE.items():
-        if getattr(request, field) is not None:
-            raise UnsupportedError(field, NAME, hint=hint)
+    if request.thinking_budget is not None or request.reasoning_summary is not None:
+        field = "reasoning_summary" if request.thinking_budget is None else "thinking_budget"
+        raise UnsupportedError(field, NAME, hint=_UNSAYABLE[field])
     rejected = quirks.unsupported if quirks.sampling else (*quirks.unsupported, *_SAMPLING)
     for field in rejected:
         if getattr(request, field, None) not in (None, (), ""):

@@ -28,6 +28,10 @@ class ThinkSplitter:
         """Return the pieces that are certain by now: (True, thought) or (False, text), never empty."""
         if not self.open:
             return [(False, text)]
+        first = "" if self._held else text[:1]
+        if first and first != "<" and self._state == "start" and not first.isspace():
+            self.open = False
+            return [(False, text)]
         self._held += text
         pieces: list[tuple[bool, str]] = []
         if self._state == "start":

@@ -6,30 +6,38 @@ The sums tell: parts that don't fit into their whole were counted beside it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from ve_magics.messages import Usage
 
+_BARE = frozenset({"prompt_tokens", "completion_tokens", "total_tokens"})
 
-def _count(source: Any, *names: str) -> int:
-    if isinstance(source, Mapping):
-        for name in names:
-            value = source.get(name)
-            if isinstance(value, (int, float)) and 0 < value < 1e12:
-                return int(value)
+
+def _count(source: dict[str, Any], *names: str) -> int:
+    for name in names:
+        value = source.get(name)
+        if isinstance(value, (int, float)) and 0 < value < 1e12:
+            return int(value)
     return 0
+
+
+def _details(wire: dict[str, Any], *names: str) -> dict[str, Any]:
+    found = (wire[name] for name in names if wire.get(name))
+    details = next(found, None)
+    return details if isinstance(details, dict) else {}
 
 
 def decode_usage(wire: Any) -> Usage | None:
     """Return the counts of a `usage` object, or None where it holds none."""
-    if not isinstance(wire, Mapping):
+    if not isinstance(wire, dict):
         return None
-    read = wire.get("prompt_tokens_details") or wire.get("input_tokens_details")
-    made = wire.get("completion_tokens_details") or wire.get("output_tokens_details")
     input_ = _count(wire, "prompt_tokens", "input_tokens")
     output = _count(wire, "completion_tokens", "output_tokens")
     total = _count(wire, "total_tokens")
+    if input_ and output and wire.keys() <= _BARE:
+        return Usage(input=input_, output=output)
+    read = _details(wire, "prompt_tokens_details", "input_tokens_details")
+    made = _details(wire, "completion_tokens_details", "output_tokens_details")
     cached = _count(read, "cached_tokens") or _count(
         wire, "prompt_cache_hit_tokens", "cached_tokens", "cache_read_input_tokens"
     )

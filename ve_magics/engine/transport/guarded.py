@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import suppress
 from functools import lru_cache
+from typing import Self
 from urllib.parse import urlsplit
 
 from ve_magics.engine.transport import body, failures
 from ve_magics.engine.transport.deadlines import Alarm, Watch
-from ve_magics.engine.transport.wire import Backend, Deadlines, RawReply, Reply, Stage, WireCall
+from ve_magics.engine.transport.wire import Backend, Deadlines, Headers, RawReply, Reply, Stage, WireCall
 from ve_magics.errors import ConfigError, TransportError, VeError
 
 DEFAULT_DEADLINES = Deadlines()
@@ -20,6 +21,7 @@ _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
 _VALUE = re.compile(r"(?:[!-~](?:[\t -~]*[!-~])?)?").fullmatch
 _URL = re.compile(r"[!-~]+").fullmatch
 _METHOD = re.compile(r"[A-Z]+").fullmatch
+_REMEMBERED = 64
 _FRAMING = frozenset({"content-length", "transfer-encoding", "connection", "host"})
 
 
@@ -34,13 +36,40 @@ class GuardedReply:
         self._watch = watch
         self._host = host
         self._closed = False
+        self._begun = False
         self._iterator: AsyncGenerator[bytes, None] | None = None
 
-    def chunks(self) -> AsyncGenerator[bytes, None]:
+    def chunks(self) -> AsyncIterator[bytes]:
         """Yield the decoded body in pieces as they come; see `Reply.chunks`."""
+        if "content-encoding" not in self.headers:
+            return self
         if self._iterator is None:
-            self._iterator = self._decoded() if "content-encoding" in self.headers else self._pieces()
+            self._iterator = self._decoded()
         return self._iterator
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        """Return the next piece of the body as it came over the wire."""
+        if self._closed:
+            raise StopAsyncIteration
+        watch = self._watch
+        if self._begun:
+            watch.expect("silence")
+        self._begun = True
+        try:
+            with watch:
+                piece = await self._raw.receive()
+        except BaseException as error:
+            await self._let_go()
+            if isinstance(error, VeError) or not isinstance(error, Exception):
+                raise
+            raise self._backend.explain(error, self._host, "body") from None
+        if not piece:
+            await self._let_go()
+            raise StopAsyncIteration
+        return piece
 
     async def read(self, limit: int, *, truncate: bool = False) -> bytes:
         """Return the rest of the body and close; see `Reply.read`."""
@@ -70,30 +99,12 @@ class GuardedReply:
             self._closed = True
             await self._raw.aclose()
 
-    async def _pieces(self) -> AsyncGenerator[bytes, None]:
-        watch, receive = self._watch, self._raw.receive
-        try:
-            while True:
-                with watch:
-                    piece = await receive()
-                if not piece:
-                    break
-                yield piece
-                watch.expect("silence")
-        except VeError:
-            raise
-        except Exception as error:  # noqa: BLE001 - the door for whatever a library raises
-            raise self._backend.explain(error, self._host, "body") from None
-        finally:
-            await self._let_go()
-
     async def _decoded(self) -> AsyncGenerator[bytes, None]:
         names = body.encodings(self.headers["content-encoding"])
         unknown = next((name for name in names if name not in body.KNOWN), None)
         decoder = None if unknown else body.decoder(names)
-        pieces = self._pieces()
         try:
-            async for piece in pieces:
+            async for piece in self:
                 if unknown:
                     raise failures.undecodable(self._host, "gzip, deflate or plain bytes")
                 if decoder is None:
@@ -106,7 +117,7 @@ class GuardedReply:
         except zlib.error:
             raise failures.undecodable(self._host, ", ".join(names)) from None
         finally:
-            await pieces.aclose()
+            await self._let_go()
 
 
 class GuardedTransport:
@@ -120,13 +131,14 @@ class GuardedTransport:
         self._backend = backend
         self._alarm = Alarm()
         self._closed = False
+        self._good: dict[Headers, Headers] = {}
 
     async def send(self, call: WireCall, deadlines: Deadlines = DEFAULT_DEADLINES) -> Reply:
         """Send a request and return its answer as soon as the headers are here; see `Transport.send`."""
         host = host_of(call.url)
         if self._closed:
             raise TransportError("The transport is closed.", retryable=False)
-        outgoing = _checked(call)
+        outgoing = self._checked(call)
         watch = Watch(deadlines, host, self._alarm)
         stage: Stage = "opening"
 
@@ -145,9 +157,22 @@ class GuardedTransport:
             raise self._backend.explain(error, host, stage) from None
         return GuardedReply(raw, self._backend, watch, host)
 
+    def _checked(self, call: WireCall) -> WireCall:
+        """Return the request as it goes out. Headers that were found good a moment ago aren't looked at again."""
+        if not _METHOD(call.method):
+            raise ConfigError(f"{call.method!r} is not an HTTP method.")
+        headers = self._good.get(call.headers)
+        if headers is None:
+            headers = _outgoing(call.headers)
+            if len(self._good) >= _REMEMBERED:
+                self._good.clear()
+            self._good[call.headers] = headers
+        return WireCall(call.method, call.url, headers, call.body, call.addresses)
+
     async def aclose(self) -> None:
         """Close every connection, those in use included."""
         self._closed = True
+        self._good.clear()
         await self._backend.aclose()
         self._alarm.stop()
 
@@ -177,13 +202,11 @@ def host_of(url: str) -> str:
     return name if port in (None, 443 if parts.scheme == "https" else 80) else f"{name}:{port}"
 
 
-def _checked(call: WireCall) -> WireCall:
-    """Return the request as it goes out; refuse what HTTP can't carry, without ever showing a value."""
-    if not _METHOD(call.method):
-        raise ConfigError(f"{call.method!r} is not an HTTP method.")
-    headers = []
+def _outgoing(headers: Headers) -> Headers:
+    """Return the headers as they go out; refuse what HTTP can't carry, without ever showing a value."""
+    outgoing = []
     names = set()
-    for name, value in call.headers:
+    for name, value in headers:
         if not _NAME(name):
             raise ConfigError(f"{name!r} can't be the name of a header.")
         if not _VALUE(value):
@@ -193,10 +216,10 @@ def _checked(call: WireCall) -> WireCall:
             )
         lower = name.lower()
         if lower not in _FRAMING:
-            headers.append((name, value))
+            outgoing.append((name, value))
             names.add(lower)
     if "user-agent" not in names:
-        headers.append(("User-Agent", "ve_magics"))
+        outgoing.append(("User-Agent", "ve_magics"))
     if "accept-encoding" not in names:
-        headers.append(("Accept-Encoding", "identity"))
-    return WireCall(call.method, call.url, tuple(headers), call.body, call.addresses)
+        outgoing.append(("Accept-Encoding", "identity"))
+    return tuple(outgoing)
