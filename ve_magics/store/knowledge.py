@@ -131,8 +131,14 @@ class Build(Protocol):
     def touch(self, document: Document) -> None:
         """Remember when a file was changed whose content is the same as before."""
 
-    def unembedded(self, model: str, limit: int) -> list[tuple[bytes, str]]:
-        """Return digest and words of passages that have no vector of a model yet, at most `limit`."""
+    def unembedded(self, model: str, limit: int, *, after: bytes = b"") -> list[tuple[bytes, str]]:
+        """Return digest and words of passages that have no vector of a model yet.
+
+        Args:
+            model: The model.
+            limit: How many at most.
+            after: The digest after which to begin; they come in order.
+        """
 
     def put_vectors(self, model: str, rows: Sequence[tuple[bytes, Sequence[float]]]) -> None:
         """Keep vectors by the digests of what they stand for."""

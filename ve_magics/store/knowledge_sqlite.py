@@ -23,10 +23,12 @@ from ve_magics.store.knowledge_tables import KNOWLEDGE, WORDS
 from ve_magics.store.knowledge_vectors import FEWEST, OVERSAMPLE, Codes, packed, weighed
 from ve_magics.store.knowledge_words import VERSION, asked, indexed
 
-HEADING = 2.0
+HEADING = 3.0
 """What a word in a heading weighs beside one in the text."""
 COMMON = 0.2
 """A word that a larger share of all passages holds tells little; it is left out where rarer ones are asked too."""
+LARGE = 20_000
+"""Passages from which on common words are left out at all: before that, looking through them all takes no time."""
 TELLING = 3
 """So many rarer words must be there for the common ones to be left out."""
 MOST_WORDS = 64
@@ -70,7 +72,7 @@ class SqliteKnowledge:
         ((pages,),), ((size,),) = (self._database.read(f"PRAGMA page_{what}") for what in ("count", "size"))
         ((documents,),) = self._database.read("SELECT count(*) FROM living")
         ((passages, vectors),) = self._database.read(
-            "SELECT count(*), count(c.digest) FROM passages p JOIN living d ON d.id = p.document"
+            "SELECT count(*), count(c.digest) FROM living d CROSS JOIN passages p ON p.document = d.id"
             " LEFT JOIN codes c ON c.model = ? AND c.digest = p.digest",
             (self.setting.model,),
         )
@@ -125,9 +127,9 @@ class SqliteKnowledge:
         code, _ = packed(vector)
         near = self._codes_of(model, len(code)).nearest(code, max(FEWEST, limit * OVERSAMPLE))
         rows = self._database.read(
-            "SELECT p.id, v.vector FROM passages p JOIN vectors v ON v.model = ? AND v.digest = p.digest"
-            " WHERE p.id IN (SELECT value FROM json_each(?))",
-            (model, json.dumps(near)),
+            "SELECT p.id, v.vector FROM json_each(?) AS near CROSS JOIN passages p ON p.id = near.value"
+            " CROSS JOIN vectors v ON v.model = ? AND v.digest = p.digest",
+            (json.dumps(near), model),
         )
         best = weighed(vector, [(number, halves) for number, halves in rows])
         return [Hit(number, score) for number, score in best[:limit]]
@@ -135,8 +137,8 @@ class SqliteKnowledge:
     def passages(self, ids: Sequence[int]) -> list[Passage]:
         """Return passages by number, in the order given; one that is gone is left out."""
         rows = self._database.read(
-            "SELECT p.id, p.text, d.source, d.name, p.heading, p.page, p.line FROM passages p"
-            " JOIN documents d ON d.id = p.document WHERE p.id IN (SELECT value FROM json_each(?))",
+            "SELECT p.id, p.text, d.source, d.name, p.heading, p.page, p.line FROM json_each(?) AS wanted"
+            " CROSS JOIN passages p ON p.id = wanted.value CROSS JOIN documents d ON d.id = p.document",
             (json.dumps([*ids]),),
         )
         found = {
@@ -144,7 +146,7 @@ class SqliteKnowledge:
                 text=text,
                 source=source,
                 name=name,
-                heading=tuple(heading.split(_SEPARATOR)) if heading else (),
+                heading=_path(heading),
                 page=page,
                 line=line,
                 id=number,
@@ -155,9 +157,9 @@ class SqliteKnowledge:
 
     def _telling(self, words: list[str]) -> list[str]:
         """Return the words of a question that are worth a look: not those in every other passage, if others remain."""
-        if len(words) <= TELLING:
+        ((total,),) = self._database.read("SELECT coalesce(max(id), 0) FROM passages")
+        if len(words) <= TELLING or (total < LARGE and len(words) <= MOST_WORDS):
             return words
-        ((total,),) = self._database.read("SELECT count(*) FROM passages")
         counts = {word: self._spread(word) for word in words}
         known = sorted((word for word in words if counts[word]), key=lambda word: counts[word])
         rare = [word for word in known if counts[word] <= COMMON * total]
@@ -173,8 +175,8 @@ class SqliteKnowledge:
         epoch = int(self._fact("epoch"))
         if self._codes is None or self._codes[:2] != (f"{model} {size}", epoch):
             rows = self._database.read(
-                "SELECT p.id, c.code FROM passages p JOIN living d ON d.id = p.document"
-                " JOIN codes c ON c.model = ? AND c.digest = p.digest ORDER BY p.id",
+                "SELECT p.id, c.code FROM living d CROSS JOIN passages p ON p.document = d.id"
+                " CROSS JOIN codes c ON c.model = ? AND c.digest = p.digest",
                 (model,),
             )
             self._codes = (f"{model} {size}", epoch, Codes([(row[0], row[1]) for row in rows], size))
@@ -266,17 +268,16 @@ class SqliteBuild:
             )
         self._documents[document.source] = document
 
-    def unembedded(self, model: str, limit: int) -> list[tuple[bytes, str]]:
-        """Return digest and words of passages that have no vector of a model yet, at most `limit`."""
+    def unembedded(self, model: str, limit: int, *, after: bytes = b"") -> list[tuple[bytes, str]]:
+        """Return digest and words of passages that have no vector of a model yet; see `Build.unembedded`."""
         rows = self._database.read(
-            "SELECT DISTINCT p.digest, p.heading, p.text FROM passages p JOIN documents d ON d.id = p.document"
+            "SELECT p.digest, p.heading, p.text FROM passages p CROSS JOIN documents d ON d.id = p.document"
             " LEFT JOIN codes c ON c.model = ? AND c.digest = p.digest"
-            " WHERE d.removed = 0 AND c.digest IS NULL LIMIT ?",
-            (model, limit),
+            " WHERE p.digest > ? AND d.removed = 0 AND c.digest IS NULL GROUP BY p.digest ORDER BY p.digest LIMIT ?",
+            (model, after, limit),
         )
         return [
-            (digest, Passage(text=text, heading=tuple(heading.split(_SEPARATOR)) if heading else ()).embedded)
-            for digest, heading, text in rows
+            (digest, Passage(text=text, heading=_path(heading)).embedded) for digest, heading, text in rows
         ]
 
     def put_vectors(self, model: str, rows: Sequence[tuple[bytes, Sequence[float]]]) -> None:
@@ -338,6 +339,10 @@ def _delete(connection: Connection, document: int) -> None:
     )
     connection.execute("DELETE FROM passages WHERE document = ?", (document,))
     connection.execute("DELETE FROM documents WHERE id = ?", (document,))
+
+
+def _path(heading: str) -> tuple[str, ...]:
+    return tuple(heading.split(_SEPARATOR)) if heading else ()
 
 
 def _worded(name: str, heading: str, text: str) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 VERSION = 1
 """Goes up whenever the same text gives other words: an index with another number is made anew from its passages."""
@@ -53,10 +54,11 @@ def asked(text: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _parts(word: str) -> list[str]:
+@lru_cache(maxsize=20_000)
+def _parts(word: str) -> tuple[str, ...]:
     """Return a word, and what it is made of where it is a name of several words: `create_video`, `AsyncClient`."""
     pieces = [piece for part in word.split("_") for piece in _HUMP.split(part) if piece]
     whole = word.strip("_").casefold()[:_LONGEST]
     if not whole:
-        return []
-    return [whole] if len(pieces) < 2 else [whole, *(piece.casefold()[:_LONGEST] for piece in pieces)]
+        return ()
+    return (whole,) if len(pieces) < 2 else (whole, *(piece.casefold()[:_LONGEST] for piece in pieces))

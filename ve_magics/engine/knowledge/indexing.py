@@ -195,7 +195,9 @@ async def _embed(
     writer: Build, model: str, embed: Embed, report: Report, progress: Callable[[Progress], None]
 ) -> None:
     """Make the vectors that are missing. What a provider refuses is told; words are found without vectors."""
-    while rows := await _in_thread(writer.unembedded, model, EMBED_TEXTS * EMBED_AT_ONCE):
+    last = b""
+    while rows := await _in_thread(_next_texts, writer, model, last):
+        last = rows[-1][0]
         progress(Progress("embedding", report.embedded, 0))
         parts = [rows[at : at + EMBED_TEXTS] for at in range(0, len(rows), EMBED_TEXTS)]
         answers = await asyncio.gather(
@@ -216,6 +218,10 @@ async def _embed(
             return
         if failed is not None:
             raise failed
+
+
+def _next_texts(writer: Build, model: str, after: bytes) -> list[tuple[bytes, str]]:
+    return writer.unembedded(model, EMBED_TEXTS * EMBED_AT_ONCE, after=after)
 
 
 async def _in_thread(function: Callable[..., _Value], *arguments: Any) -> _Value:

@@ -15,6 +15,7 @@ from ve_magics.sim.answers import (
     director,
     feelings,
     fields,
+    followup,
     listing,
     memory,
     passages,
@@ -35,6 +36,7 @@ from ve_magics.sim.answers.schema import Filler
 Speaker = Callable[[Question], str | None]
 
 SPEAKERS: tuple[Speaker, ...] = (
+    followup.answer,
     passages.answer,
     seeing.answer,
     memory.answer,

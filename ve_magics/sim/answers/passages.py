@@ -15,6 +15,16 @@ _MARK = re.compile(
     r"|<(?:doc|document|passage|source)[^>]*?(\d{1,3})[^>]*>)[ \t]*",
     re.IGNORECASE | re.MULTILINE,
 )
+_PAIRED = re.compile(
+    r"^<(?P<tag>passage|document|source) (?P<number>\d{1,3}) key=\"(?P<key>[^\"\n]+)\">\n(?P<body>.*?)"
+    r"\n</(?P=tag) (?P=number) key=\"(?P=key)\">$",
+    re.MULTILINE | re.DOTALL,
+)
+_PLACE = re.compile(r"\([^\n]*\)\n\n?")
+_QUOTING = re.compile(r"(?:nothing but|只有|only) (={2,} ?\w+ ?={2,})")
+_ASKING = re.compile(
+    r"多少|几(?=[天年月个次种人])|哪[些个里位种]?|谁|何[时处]|如何|怎[么样]|什么|为什么|是否|[吗呢]"
+)
 _ASKED = re.compile(
     r"^[ \t#*]*(?:question|query|user question|问题|提问|用户问题)\W{0,3}[:：][ \t*]*",
     re.IGNORECASE | re.MULTILINE,
@@ -35,6 +45,14 @@ class Passage(NamedTuple):
 
 def passages_of(text: str) -> tuple[list[Passage], str]:
     """Return the numbered passages in a text, and what is left of it."""
+    paired = [*_PAIRED.finditer(text)]
+    if paired:  # whoever marks both ends with a key means all between them, and nothing else
+        told = [
+            Passage(int(one["number"]), _PLACE.sub("", one["body"], count=1).strip())
+            for one in paired
+            if one["key"] == paired[0]["key"]
+        ]
+        return told, _PAIRED.sub("", text)
     marks = list(_MARK.finditer(text))
     numbers = [int(next(group for group in mark.groups() if group)) for mark in marks]
     if not marks or (len(marks) == 1 and numbers != [1]):
@@ -63,14 +81,22 @@ def answer(question: Question) -> str | None:
     if not found or not keywords(asked):
         return None
     best = ranked(found, asked)
+    marker = _QUOTING.search(question.system)
     if not best:
-        return question.say(
+        said = question.say(
             "The passages that I was given don't answer this question.", "给出的资料没有回答这个问题。"
         )
-    said = [_cited(sentence, number, chinese=question.chinese) for sentence, number in best]
+        return f"{said}\n\n{marker[1]}\nnone" if marker else said
+    cited = [_cited(sentence, number, chinese=question.chinese) for sentence, number in best]
     if question.shape.bulleted:
-        return "\n".join(f"- {one}" for one in said)
-    return joined(within(question, said) or said, chinese=question.chinese)
+        told = "\n".join(f"- {one}" for one in cited)
+    else:
+        cited = within(question, cited) or cited
+        told = joined(cited, chinese=question.chinese)
+    if not marker:
+        return told
+    quotes = [f'[{number}] "{sentence}"' for sentence, number in best[: len(cited)]]
+    return "\n".join([told, "", marker[1], *quotes])
 
 
 def _after_label(text: str) -> str:
@@ -88,7 +114,7 @@ def _cited(sentence: str, number: int, *, chinese: bool) -> str:
 
 def ranked(found: list[Passage], asked: str) -> list[tuple[str, int]]:
     """Return the sentences that answer a question, with their passages' numbers, best first; none where none does."""
-    wanted = {stem(word) for word in keywords(asked)}
+    wanted = {stem(word) for word in keywords(_ASKING.sub(" ", asked)) or keywords(asked)}
     pool = [
         (
             sentence,
