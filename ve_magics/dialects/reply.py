@@ -139,8 +139,13 @@ class ReplyReader(ABC):
             if is_html(body):
                 raise page_reply(body) from None
             raise DecodeError(f"The reply is broken JSON: {_shown(body)}", retryable=False) from None
-        if not self._answer(value, events):
-            raise self._fault(value) or self._no_answer(_shown(body), retryable=False)
+        try:
+            answered = self._answer(value, events)
+        except DecodeError as error:
+            error.retryable = False
+            raise
+        if not answered:
+            raise self._fault(value) or self._no_answer(_shown(body))
 
     def _read_rest(self, pieces: Splitter, events: list[Event]) -> None:
         """Read the piece that was still open, and what was no piece at all: an error in bare JSON, most likely."""
@@ -175,8 +180,8 @@ class ReplyReader(ABC):
             raise TransportError("The stream ended before an answer began.")
         raise TransportError("The stream ended before the answer was finished.")
 
-    def _no_answer(self, shown: str, *, retryable: bool | None = None) -> DecodeError:
-        return DecodeError(f"The reply is no {self.what}: {shown}", retryable=retryable)
+    def _no_answer(self, shown: str) -> DecodeError:
+        return DecodeError(f"The reply is no {self.what}: {shown}", retryable=False)
 
 
 def decode_piece(data: str) -> Any:
