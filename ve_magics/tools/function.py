@@ -78,9 +78,10 @@ class FunctionTool:
         self._signature = Signature(function, own, said.parameters)
         what = description or said.summary or own.replace("_", " ")
         self.spec = Tool(own, what[:_LONGEST_DESCRIPTION], self._signature.schema)
-        called = function if inspect.isroutine(function) else type(function).__call__
+        called: Any = function
         while hasattr(called, "func"):
             called = called.func
+        called = called if inspect.isroutine(called) else type(called).__call__
         self.is_async = inspect.iscoroutinefunction(called)
         self.__name__ = own
         self.__doc__ = getattr(function, "__doc__", None)

@@ -147,12 +147,11 @@ def _hints(function: Callable[..., Any], name: str) -> dict[str, Any]:
         target = type(target).__call__
     try:
         return get_type_hints(target, include_extras=True)
-    except (NameError, AttributeError) as error:
+    except Exception as error:  # noqa: BLE001 - a hint in quotes is code, which may raise anything
         raise ArgumentsError(
-            f"The tool {name} can't be offered: {error}.", hint="Define the type in a cell of its own above."
+            f"The tool {name} can't be offered: {type(error).__name__} in its type hints: {error}.",
+            hint="Define the type in a cell of its own above.",
         ) from None
-    except TypeError:
-        return {}
 
 
 def _plain(kind: Any) -> Any:

@@ -113,6 +113,7 @@ def course(request: ChatRequest, offers: Sequence[Offer], limits: Limits) -> Cou
     request = msgspec.structs.replace(request, tools=tuple(offer.spec for offer in offers))
     said: list[Message] = []
     made: Counter[tuple[str, str]] = Counter()
+    taken = {call.id for message in request.messages for call in message.tool_calls}
     tainted: dict[str, None] = {}
     futile = number = 0
     why: Why = "answered"
@@ -130,7 +131,7 @@ def course(request: ChatRequest, offers: Sequence[Offer], limits: Limits) -> Cou
         if why != "answered" or not response.message.tool_calls or response.finish == "content_filter":
             final = _without_calls(response)
             return Ended(final, (*said, final.message), why)
-        message, planned, dropped = _plan(response.message, known, limits, made, number)
+        message, planned, dropped = _plan(response.message, known, limits, made, taken)
         runnable = tuple(one for one in planned if one.offer is not None)
         outputs: list[Output] = []
         if runnable:
@@ -144,13 +145,16 @@ def course(request: ChatRequest, offers: Sequence[Offer], limits: Limits) -> Cou
 
 
 def _plan(
-    message: Message, known: Mapping[str, Offer], limits: Limits, made: Counter[tuple[str, str]], number: int
+    message: Message,
+    known: Mapping[str, Offer],
+    limits: Limits,
+    made: Counter[tuple[str, str]],
+    taken: set[str],
 ) -> tuple[Message, list[Planned], int]:
     """Return the message as it stays in the conversation, its calls, and how many of them were dropped."""
     parts: list[Part] = []
     planned: list[Planned] = []
     dropped = 0
-    taken: set[str] = set()
     for part in message.parts:
         if not isinstance(part, ToolCall):
             parts.append(part)
@@ -158,17 +162,18 @@ def _plan(
         if len(planned) >= limits.calls:
             dropped += 1
             continue
-        one = _planned(_sound(part, taken, number, len(planned)), part, known, limits, made)
+        one = _planned(_sound(part, taken), part, known, limits, made)
         planned.append(one)
         parts.append(one.call)
     return msgspec.structs.replace(message, parts=tuple(parts)), planned, dropped
 
 
-def _sound(call: ToolCall, taken: set[str], number: int, index: int) -> ToolCall:
+def _sound(call: ToolCall, taken: set[str]) -> ToolCall:
     """Return a call that any dialect can say: an id of its own, a name, arguments that are a JSON object."""
-    id_ = call.id
-    if not id_ or id_ in taken or len(id_) > _LONGEST_ID:
-        id_ = f"call_{number}_{index}"
+    id_, number = call.id, len(taken)
+    while not id_ or id_ in taken or len(id_) > _LONGEST_ID:
+        id_ = f"call_{number}"
+        number += 1
     taken.add(id_)
     arguments = call.arguments or "{}"
     try:

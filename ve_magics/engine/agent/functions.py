@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 
 from ve_magics.engine.agent.threads import in_thread
 from ve_magics.engine.agent.values import Arguments, Offer, Situation
@@ -26,6 +27,8 @@ def offer_of(tool: FunctionTool, *, named: bool = True) -> Offer:
         try:
             async with asyncio.timeout(marks.timeout) as limit:
                 value = await call() if tool.is_async else await in_thread(call)
+                if inspect.isawaitable(value):
+                    value = await value
         except TimeoutError:
             if not limit.expired():
                 raise
