@@ -81,6 +81,7 @@ def test_estimates_count_chinese_higher() -> None:
     """A quarter of a token per letter, four fifths per Chinese character."""
     assert catalog.estimate_tokens("word" * 100) == 100
     assert catalog.estimate_tokens("汉字" * 50) == 80
+    assert (catalog.estimate_tokens("hi"), catalog.estimate_tokens("")) == (1, 0)
 
 
 def test_the_tables_name_known_providers_only() -> None:

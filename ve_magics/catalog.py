@@ -351,4 +351,4 @@ def estimate_tokens(text: str) -> int:
     A rule of thumb for estimates shown before a call, never for the books.
     """
     wide = sum(1 for character in text if ord(character) >= 0x2E80)
-    return round(wide * 0.8 + (len(text) - wide) * 0.25)
+    return max(1 if text else 0, round(wide * 0.8 + (len(text) - wide) * 0.25))

@@ -40,6 +40,7 @@ BARE = Config(environ={})
         (PermissionDeniedError("x", status=403), "openai/m", KEYED, "may not use m"),
         (NotFoundError("x", status=404), "openai/gpt-5.44", KEYED, "Did you mean openai/gpt-5.4"),
         (NotFoundError("x", status=404), "openai/zzzzzzzz", KEYED, "%ve models openai lists"),
+        (NotFoundError("x", status=404), "ollama/gpt-5.44", KEYED, "%ve models ollama lists"),
         (QuotaError("x", status=429), "openai/m", KEYED, "used up"),
         (RateLimitError("x", status=429, retry_after=7.2), "openai/m", KEYED, "It asks to wait 7 s."),
         (RateLimitError("x", status=429), "openai/m", KEYED, "takes no more for now. A route"),
@@ -54,6 +55,7 @@ def test_each_class_has_its_advice(error: RequestError, target: str, config: Con
     """The hint says what to do; it names providers, variables and magics, never a key."""
     told = advice(error, Target.parse(target), config)
     assert words in told
+    assert "Did you mean" not in told or f"Did you mean {target.partition('/')[0]}/" in told
     assert "sk-of" not in told
 
 

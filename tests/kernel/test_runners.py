@@ -115,6 +115,24 @@ def test_page_holds_answer_and_video(tmp_path: Path) -> None:
     assert [(tmp_path / name).is_file() for name in source] == [True]
 
 
+@pytest.mark.usefixtures("environ")
+def test_a_program_loses_no_answer_of_the_background(tmp_path: Path) -> None:
+    """nbclient takes nothing from a cell that has ended, so there the cell waits for its answer and its film."""
+    cells = (
+        "%load_ext ve_magics",
+        "%%chat --background -o answer\nWhat is 6 times 7?",
+        "%%video --background --seconds 1 --size 128x128 -o clip\nA boat",
+        "%ve wait",
+        "assert answer.wait() is answer\nprint(clip.path.suffix)",
+    )
+    notebook = nbformat.read(write(tmp_path, *cells), as_version=4)
+    NotebookClient(notebook, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    _, answer, film, waited, last = notebook.cells
+    assert [output.data["text/plain"] for output in answer.outputs] == [r"$6 \times 7 = 42$"]
+    assert "<video src=" in film.outputs[-1].data["text/html"]
+    assert (waited.outputs, last.outputs[0].text) == ([], ".mp4\n")
+
+
 def test_terminal_shows_text(tmp_path: Path, environ: dict[str, str]) -> None:
     """In IPython's terminal an answer streams as text, a film is its path, and an error is a few lines."""
     shell = pexpect.spawn(

@@ -20,7 +20,7 @@ from ve_magics.events import (
     TextDelta,
     ToolCallDelta,
 )
-from ve_magics.magics.display import BROKE_OFF, STOPPED, AnswerDisplay, bundle
+from ve_magics.magics.display import BROKE_OFF, STOPPED, STOPPED_AT_ONCE, AnswerDisplay, bundle
 from ve_magics.messages import ChatResponse, Choice, Image, Message, Part, Refusal, Text, ToolCall
 
 PARAGRAPH = (
@@ -234,7 +234,7 @@ def test_stopped_before_a_word_came() -> None:
     """An interrupt always leaves a mark; a failure without words leaves only its error."""
     paper, display, accumulator, _ = play([ReasoningDelta("hm")], streaming=True)
     display.interrupt(accumulator.response(), {})
-    assert paper.remaining[0][0]["text/plain"] == STOPPED
+    assert paper.remaining[0][0]["text/plain"] == STOPPED_AT_ONCE
     paper, display, accumulator, _ = play([ReasoningDelta("hm")], streaming=True)
     display.fail(accumulator.response(), {})
     assert paper.remaining == []

@@ -370,6 +370,18 @@ def test_recording_keeps_the_order_in_which_was_asked(told: Any, model: Model) -
     assert told.at("a", "%%chat --background\nUnknown").lines[0].startswith("✗ recording: ")
 
 
+def test_a_fault_of_ours_is_told_in_the_cell(told: Any, wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever goes wrong, the cell doesn't say for ever that an answer comes."""
+
+    def broken(*_: Any, **__: Any) -> Any:
+        raise ZeroDivisionError("0")
+
+    monkeypatch.setattr(told.notebook.session, "stream", broken)
+    told.at("a", "%%chat --background\nHello")
+    assert "ZeroDivisionError" in told.at("z", "%ve wait").lines[0]
+    assert "ZeroDivisionError: 0" in wire.last["text/plain"]
+
+
 def test_line_shows_no_second_output(told: Any, model: Model) -> None:
     """`%chat --background` returns what tells of the answer, and shows only that it goes on."""
     ran = told.at("a", "%chat --background Hello there")

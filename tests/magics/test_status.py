@@ -67,7 +67,7 @@ def test_models_are_asked_for(configured: Any) -> None:
     assert "  sim/film" in lines
     assert lines[-2:] == ["routes and aliases", "  fast"]
     assert configured.run("%ve models sim").text.startswith("sim (")
-    assert "no key" in configured.run("%ve models deepseek").text.lower()
+    assert configured.run("%ve models deepseek").lines[0] == "✗ missing key: No key for deepseek."
 
 
 def test_use_changes_the_default(bench: Any) -> None:

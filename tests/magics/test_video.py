@@ -81,7 +81,7 @@ def test_another_file_of_that_name_is_not_overwritten(bench: Any) -> None:
         ("%%video sim/fault-job", "✗ job failed: The video was not made: ", JobFailedError),
         ("%%video sim/fault-job-moderation", "✗ job failed: The video was not made: ", JobFailedError),
         ("%%video sim/fault-stuck --timeout 0.6", "✗ job: The video was not ready after 0.6 s.", JobError),
-        ("%%video --seconds 99", "✗ ", JobFailedError),
+        ("%%video --seconds 99", "✗ unsupported: film can't make a video with seconds 99.", UnsupportedError),
         (
             "%%video deepseek/deepseek-chat",
             "✗ unsupported: deepseek/deepseek-chat makes no videos.",

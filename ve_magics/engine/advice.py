@@ -32,7 +32,8 @@ def advice(error: RequestError, target: Target, config: Config) -> str:
         case "permission":
             return f"The key of {provider.name} may not use {target.model}, or not from here."
         case "model_not_found":
-            names = [name for name in config.names() if name != str(target)]
+            own = f"{provider.name}/"
+            names = [name for name in config.names() if name.startswith(own) and name != str(target)]
             near = catalog.nearest(str(target), names)
             said = f"Did you mean {' or '.join(near)}? " if near else ""
             return f"{said}%ve models {provider.name} lists what it offers now."

@@ -32,6 +32,7 @@ from ve_magics.magics.screen import CellScreen, Screen, streaming_wanted
 from ve_magics.messages import ChatResponse, Image
 
 STOPPED = "⏹ stopped: partial answer"
+STOPPED_AT_ONCE = "⏹ stopped before the first word"
 BROKE_OFF = "⚠ broke off: partial answer"
 
 _STEP = 0.09
@@ -151,8 +152,9 @@ class AnswerDisplay:
         self._face.end(bundle(response) if data is None else data, _facts(metadata))
 
     def interrupt(self, response: ChatResponse, metadata: Mapping[str, Any]) -> None:
-        """Leave what had come before the cell was interrupted, marked as partial."""
-        self._face.end(bundle(response, mark=STOPPED), _facts(metadata, partial=True))
+        """Leave what had come before the cell was interrupted, marked as partial; or that nothing had."""
+        mark = STOPPED if bundle(response)["text/markdown"].strip() else STOPPED_AT_ONCE
+        self._face.end(bundle(response, mark=mark), _facts(metadata, partial=True))
 
     def fail(self, response: ChatResponse, metadata: Mapping[str, Any]) -> None:
         """Leave what had come before the answer broke off, marked as partial; nothing where nothing had come."""

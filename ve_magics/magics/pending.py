@@ -13,7 +13,7 @@ from ve_magics.events import Event, Restarted
 from ve_magics.magics.answer import Answer
 from ve_magics.magics.asked import Asked, result
 from ve_magics.magics.background import Errand
-from ve_magics.magics.display import BROKE_OFF, STOPPED, bundle
+from ve_magics.magics.display import BROKE_OFF, STOPPED, STOPPED_AT_ONCE, bundle
 from ve_magics.magics.failure import CellError, explain, one_line
 from ve_magics.magics.formats import Form
 from ve_magics.magics.late import LateOutput
@@ -141,7 +141,7 @@ class LateAnswer:
         """Leave what had come, and say that it was stopped."""
         answer = self._asked.answer
         if answer is None:
-            self._late.say("⏹ stopped before the first word", {"partial": True})
+            self._late.say(STOPPED_AT_ONCE, {"partial": True})
         else:
             self._late.fill(bundle(answer.response, mark=STOPPED), _facts(answer, partial=True))
 
@@ -218,6 +218,10 @@ async def _follow(asked: Asked, screen: LateAnswer, keep: Callable[[Answer], Non
     except asyncio.CancelledError:
         screen.stop()
         raise
+    except Exception as fault:  # noqa: BLE001  # nobody else would tell of a fault of our own
+        asked.error = VeError(
+            f"{type(fault).__name__}: {fault}", hint="This is a fault of ve_magics; please report it."
+        )
     error, answer = asked.error, asked.answer
     if error is not None or answer is None:
         error = error or VeError("No answer came.", hint="Run the cell again.")

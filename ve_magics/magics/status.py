@@ -132,6 +132,8 @@ def _models(notebook: Notebook, words: list[str]) -> None:
         try:
             listed = notebook.portal.call(living_models(session.gateway, name))
         except VeError as error:
+            if words:
+                raise
             lines.append(f"{name}: {error.message}")
             continue
         lines.append(f"{name} ({len(listed)})")

@@ -740,3 +740,13 @@ async def test_a_reply_is_folded_into_an_unknown_job() -> None:
     """The machine that the engine relies on takes a late answer."""
     job = lost(submitting(Job(id="j", provider="p", request=REQUEST), 1.0), 2.0)
     assert applied(job, JobReply(provider_job_id="v"), 3.0).state == "running"
+
+
+def test_a_simulated_provider_is_asked_again_soon(world: World) -> None:
+    """What is simulated costs nobody anything; a real provider gets the rest that it needs."""
+    engine = world.engine()
+    means = engine._means
+    job = Job(id="j", key="k", provider="sim", request=REQUEST, created=0.0)
+    assert (means.patience(job).first_retry, means.patience(job).longest_poll) == (1.0, 1.0)
+    for name in ("openai", "gone"):
+        assert means.patience(msgspec.structs.replace(job, provider=name)) is means.timing

@@ -80,7 +80,9 @@ class Driver:
             try:
                 job = self._means.job(job_id)
                 honours, now = self._honours_keys(job), self._means.clock()
-                step = next_step(job, now, self._means.random, self._means.timing, honours_keys=honours)
+                step = next_step(
+                    job, now, self._means.random, self._means.patience(job), honours_keys=honours
+                )
                 if isinstance(step, (Submit, Poll, Fetch)) and step.at > self._means.clock():
                     await self._means.sleep(step.at - self._means.clock())
                     if self._means.job(job_id).revision != job.revision:
@@ -93,7 +95,7 @@ class Driver:
                 failures += 1
                 if failures >= STORE_TRIES:
                     raise
-                await self._means.sleep(self._means.timing.first_retry)
+                await self._means.sleep(self._means.patience(job).first_retry)
 
     async def _take(self, step: Step, job: Job, looks: int) -> bool:
         """Do what is next; returns whether there is more to do."""
@@ -138,7 +140,7 @@ class Driver:
             failure = error
             if certainly_not_made(failure):
                 await self._keep(
-                    job, lambda fresh: refused(fresh, failure, self._means.clock(), self._means.timing)
+                    job, lambda fresh: refused(fresh, failure, self._means.clock(), self._means.patience(job))
                 )
             else:
                 await self._keep(job, lambda fresh: self._lost(fresh, honours_keys))
@@ -163,7 +165,9 @@ class Driver:
             reply = dialect.decode_poll(*await self._means.call(dialect.encode_poll(job), provider))
         except VeError as error:
             failure = error
-            self._advance(job, lambda fresh: missed(fresh, failure, self._means.clock(), self._means.timing))
+            self._advance(
+                job, lambda fresh: missed(fresh, failure, self._means.clock(), self._means.patience(job))
+            )
         else:
             self._advance(job, lambda fresh: applied(fresh, reply, self._means.clock()))
 
@@ -180,7 +184,7 @@ class Driver:
             return True
         if not again or looks >= LOOKS:
             return False
-        await self._means.sleep(self._means.timing.first_retry * 2**looks)
+        await self._means.sleep(self._means.patience(job).first_retry * 2**looks)
         return True
 
     async def _fetch_result(self, job: Job) -> None:
@@ -220,7 +224,9 @@ class Driver:
         if there is None:
             self._advance(
                 job,
-                lambda fresh: unfetched(fresh, problem, self._means.clock(), self._means.timing, final=final),
+                lambda fresh: unfetched(
+                    fresh, problem, self._means.clock(), self._means.patience(job), final=final
+                ),
             )
             return
         path, probe = there
@@ -287,7 +293,7 @@ class Driver:
 
     async def _keep(self, job: Job, change: Callable[[Job], Job]) -> Job:
         """Write down what a create call brought, whatever it takes: it was paid."""
-        wait = self._means.timing.first_retry
+        wait = self._means.patience(job).first_retry
         while True:
             try:
                 return self.record(job.id, change)

@@ -7,10 +7,12 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import msgspec
+
 from ve_magics.dialects.contract import WireRequest
 from ve_magics.dialects.videos.contract import Link, Packed, Source, VideoDialect
 from ve_magics.engine.video.landing import MAX_VIDEO, Pieces, TooLargeError
-from ve_magics.errors import JobError, UnsupportedError
+from ve_magics.errors import JobError, UnsupportedError, VeError
 from ve_magics.jobs import Job, Timing
 from ve_magics.providers import Provider
 from ve_magics.store.jobs import JobStore
@@ -21,6 +23,10 @@ MAX_PACKED = MAX_VIDEO // 4
 Answer = tuple[int, Mapping[str, str], bytes]
 Call = Callable[[WireRequest, Provider], Awaitable[Answer]]
 """Carries a call out: status, headers with names in lower case, body. Raises `RequestError` where no answer came."""
+
+
+SIMULATED_WAIT = 1.0
+"""Seconds that pass at most before a simulated provider is asked again."""
 
 
 class FetchFile(Protocol):
@@ -47,6 +53,20 @@ class Means:
     offload: Callable[[Callable[[], Any]], Awaitable[Any]]
     timing: Timing
     lease_seconds: float
+
+    def patience(self, job: Job) -> Timing:
+        """Return how patient to be with the provider of a job; a simulated one recovers at once or never."""
+        try:
+            simulated = self.provider(job.provider).simulated
+        except VeError:  # the configuration may have lost it since
+            simulated = False
+        if not simulated:
+            return self.timing
+        return msgspec.structs.replace(
+            self.timing,
+            first_retry=min(self.timing.first_retry, SIMULATED_WAIT),
+            longest_poll=min(self.timing.longest_poll, SIMULATED_WAIT),
+        )
 
     def job(self, job_id: str) -> Job:
         """Return a job as it is now.

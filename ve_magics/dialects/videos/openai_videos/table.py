@@ -11,6 +11,7 @@ _LACKS = ("seed", "negative_prompt")
 
 LIMITS: dict[str, Limits] = {
     "sora-2": Limits(seconds=(4, 8, 12), sizes=_SIZES, prompt=32_000, lacks=_LACKS),
+    "film": Limits(span=(0.1, 30.0)),
     "sora-2-pro": Limits(seconds=(4, 8, 12, 16, 20), sizes=_SIZES, prompt=32_000, lacks=_LACKS),
 }
 """By model; other models are their provider's business."""
