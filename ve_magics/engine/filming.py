@@ -54,11 +54,13 @@ class Shot(NamedTuple):
         request: What is to be filmed.
         take: Which of several videos of the same request.
         direct: Writes its prompt; None sends the user's own.
+        parent: The job whose video it changes; None where it changes none.
     """
 
     request: VideoRequest
     take: int = 1
     direct: Direct | None = None
+    parent: Job | None = None
 
 
 def film_key(request: VideoRequest, model: str, take: int = 1, *, directed: bool = True) -> str:
@@ -133,6 +135,7 @@ class Filming:
         fresh: bool = False,
         take: int = 1,
         direct: Direct | None = None,
+        parent: Job | None = None,
     ) -> AsyncGenerator[Job, None]:
         """Yield the job that makes this video, now and after each change.
 
@@ -150,6 +153,7 @@ class Filming:
             fresh: Make it again although it is known.
             take: Which of several videos of the same request.
             direct: Writes the prompt of a video that is not there yet; None sends the user's own.
+            parent: The job whose video it changes; `request.remix_of` is only what it is called then.
 
         Raises:
             BudgetError: It could pass a limit; nothing was sent.
@@ -157,7 +161,7 @@ class Filming:
         """
         await self.resume(notebook)
         key = film_key(request, model, take, directed=direct is not None)
-        asked = msgspec.structs.replace(request, model=target.model)
+        asked = _as_asked(request, target, parent)
         job_id = None if fresh else self._known(key, asked, target, notebook, directed=direct is not None)
         if job_id is None:
             self._gateway.config.key(target.provider)
@@ -172,6 +176,7 @@ class Filming:
                 cell=cell,
                 stem=stem,
                 said=directed.said,
+                parent=parent.id if parent is not None else "",
             )
             job_id = job.id
         elif _unfetched(self.jobs.get(job_id)):
@@ -193,6 +198,7 @@ class Filming:
         cell: str = "",
         fresh: bool = False,
         direct: Direct | None = None,
+        parent: Job | None = None,
     ) -> AsyncGenerator[tuple[Job | None, ...], None]:
         """Yield the jobs that make several videos of one request, now and after each change; None for one not begun.
 
@@ -202,7 +208,7 @@ class Filming:
             BudgetError: They could pass a limit together; nothing was sent.
             VeError: One of them can't be made; the others were waited for.
         """
-        shots = [Shot(request, take, direct) for take in range(1, count + 1)]
+        shots = [Shot(request, take, direct, parent) for take in range(1, count + 1)]
         reel = self.reel(
             shots, model, target, folder=folder, notebook=notebook, cell=cell, fresh=fresh, limit=SIDE_BY_SIDE
         )
@@ -244,8 +250,8 @@ class Filming:
         """
         await self.resume(notebook)
         missing = []
-        for request, take, direct in shots:
-            asked = msgspec.structs.replace(request, model=target.model)
+        for request, take, direct, parent in shots:
+            asked = _as_asked(request, target, parent)
             key = film_key(request, model, take, directed=direct is not None)
             known = None if fresh else self._known(key, asked, target, notebook, directed=direct is not None)
             if known is None:
@@ -269,6 +275,7 @@ class Filming:
                         fresh=fresh,
                         take=shot.take,
                         direct=shot.direct,
+                        parent=shot.parent,
                     )
                     async with aclosing(news):
                         async for job in news:
@@ -402,6 +409,12 @@ class Filming:
             )
         )
         return spent.amount
+
+
+def _as_asked(request: VideoRequest, target: Target, parent: Job | None) -> VideoRequest:
+    """Return a request in its provider's names."""
+    remixed = request.remix_of if parent is None else parent.provider_job_id
+    return msgspec.structs.replace(request, model=target.model, remix_of=remixed)
 
 
 def _there(job: Job) -> bool:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
+from ve_magics.engine.video.joining import convert_film
 from ve_magics.jobs import Job
-from ve_magics.magics.player import player
+from ve_magics.magics.player import codec_note, player
+from ve_magics.store.mp4 import probe
 
 
 class Clip:
@@ -90,9 +93,31 @@ class Clip:
             poster=poster,
             title=self.prompt,
             directed=self.directed,
-            note=self.note,
+            note=" ".join(part for part in (self.note, codec_note(self.codec)) if part),
             embed=self.embed,
         )
+
+    @property
+    def codec(self) -> str:
+        """Four characters by which the file calls its codec, such as `avc1`; empty where it can't be read."""
+        try:
+            return probe(self.path).codec
+        except (OSError, ValueError):
+            return ""
+
+    def convert(self) -> Clip:
+        """Return this clip as H.264, which every front end plays, in a file beside it.
+
+        Raises:
+            MissingExtraError: PyAV isn't installed.
+            JobError: The file can't be read.
+            StoreError: The new one can't be written.
+        """
+        target = self.path.with_name(f"{self.path.stem}-h264.mp4")
+        convert_film(self.path, target)
+        clip = copy.copy(self)
+        clip.path = target
+        return clip
 
     def facts(self) -> dict[str, Any]:
         """Return what varies from run to run, for output metadata."""

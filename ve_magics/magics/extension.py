@@ -204,15 +204,19 @@ class VeMagics(Magics):
     def video(self, line: str, cell: str) -> None:
         """Make a video; it plays in the cell and lies beside the notebook.
 
-        usage: %%video [MODEL] [-m MODEL] [--seconds N] [--size WxH] [--image PATH] [--seed N]
-                       [--param K=V] [--count N] [--no-expand] [--draft] [--background] [--fresh]
-                       [--dry-run] [--timeout S] [--embed] [-o NAME]
+        usage: %%video [MODEL] [-m MODEL] [--seconds N] [--size WxH] [--image PATH] [--last PATH]
+                       [--remix CLIP] [--extend CLIP] [--seed N] [--param K=V] [--count N]
+                       [--no-expand] [--draft] [--background] [--fresh] [--dry-run]
+                       [--timeout S] [--embed] [-o NAME]
 
         MODEL is a route, an alias or provider/name; the default where left out (%ve shows it).
 
         --seconds N      length
         --size WxH       pixels, such as 1280x720
         --image PATH     the picture that it begins with: path, URL or variable
+        --last PATH      the picture that it ends with
+        --remix CLIP     change this clip (a variable, a file or a job); the cell says how
+        --extend CLIP    go on where this clip ends; both are joined
         --seed N         makes a result repeatable where the model can
         --param K=V      any other setting: aspect=16:9, resolution=720p
         --count N        so many videos of the same prompt, side by side

@@ -18,6 +18,17 @@ MAX_EMBEDDED = 2_000_000
 MAX_POSTER = 24_000
 """Bytes of a poster; a larger one is left out."""
 _WIDEST = 640
+_CODECS = {
+    "hvc1": "HEVC",
+    "hev1": "HEVC",
+    "dvh1": "Dolby Vision",
+    "mp4v": "MPEG-4 Visual",
+    "ap4h": "ProRes",
+    "apch": "ProRes",
+    "apcn": "ProRes",
+    "vvc1": "VVC",
+}
+"""Codecs that many browsers don't play; what the web plays everywhere is H.264, VP9 and AV1."""
 _MEDIA_TYPES = {".mp4": "video/mp4", ".m4v": "video/mp4", ".webm": "video/webm", ".mov": "video/quicktime"}
 
 
@@ -86,6 +97,18 @@ def player(
         below.append(f"<p>{html.escape(note)}</p>")
         plain.append(note)
     return {"text/html": "\n".join([f"<video {tag}></video>", *below]), "text/plain": "\n".join(plain)}
+
+
+def codec_note(codec: str) -> str:
+    """Return what to say of a codec that a front end may not play; empty where all of them do.
+
+    Args:
+        codec: Four characters, as the file says them.
+    """
+    name = _CODECS.get(codec.lower())
+    if name is None:
+        return ""
+    return f"The film is {name}, which many browsers can not play; a media player can. To convert it: clip.convert()"
 
 
 def relative_url(path: Path, directory: Path) -> str:

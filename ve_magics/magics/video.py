@@ -14,12 +14,12 @@ from ve_magics.engine.session import Session
 from ve_magics.engine.video.listing import short
 from ve_magics.errors import JobError, JobExpiredError, JobFailedError, StoreError, UnsupportedError, VeError
 from ve_magics.jobs import Job, VideoRequest
-from ve_magics.magics import attachments
 from ve_magics.magics.arguments import named_model
 from ve_magics.magics.background import Errand
 from ve_magics.magics.clip import Clip
 from ve_magics.magics.direction import Director, draft
 from ve_magics.magics.failure import explain, one_line
+from ve_magics.magics.footage import Footage, footage, origin
 from ve_magics.magics.late import LateOutput
 from ve_magics.magics.notebook import Notebook
 from ve_magics.magics.plain import show_text
@@ -45,10 +45,8 @@ def video(notebook: Notebook, line: str, cell: str) -> None:
         show_text(parser.format_help())
         return
     session = notebook.session
-    frame = None
-    if options.image:
-        frame = attachments.image(options.image, directory=notebook.directory, namespace=notebook.namespace)
-    request = video_request(options, cell, first_frame=frame)
+    build_on = footage(notebook, options)
+    request = build_on.onto(video_request(options, cell))
     model = named_model(options, session.config.default("video").model)
     if options.draft:
         draft(notebook, request, film_target(session, model), line)
@@ -68,11 +66,13 @@ def video(notebook: Notebook, line: str, cell: str) -> None:
         )
         for take in range(1, options.count + 1)
     ]
-    order = Order(notebook, request, model, options)
+    order = Order(notebook, request, model, options, build_on)
     if all(films):
         order.show([_recorded_clip(film, request, session.directory, options) for film in films if film])
         return
     order.target = film_target(session, model)
+    if build_on.remixed is not None:
+        order.parent = origin(notebook, build_on.remixed)
     order.director = None if options.no_expand else Director(session, order.target)
     if options.background and filled_in_later(notebook.shell):
         begin(order)
@@ -97,21 +97,30 @@ class Order:
         request: What is to be filmed.
         model: The model as the user named it.
         options: The parsed line.
+        build_on: The pictures and clips that they build on.
 
     Attributes:
+        parent: The job whose video they change; None where they change none.
         target: Who makes them.
         director: Who writes the prompt; None where it goes as it is.
         progress: The cell's line.
     """
 
     def __init__(
-        self, notebook: Notebook, request: VideoRequest, model: str, options: argparse.Namespace
+        self,
+        notebook: Notebook,
+        request: VideoRequest,
+        model: str,
+        options: argparse.Namespace,
+        build_on: Footage,
     ) -> None:
         self.notebook = notebook
         self.request = request
         self.model = model
         self.options = options
         self.target: Target | None = None
+        self.parent: Job | None = None
+        self._build_on = build_on
         self.director: Director | None = None
         self.progress = Progress(notebook.shell)
         self._session = notebook.session
@@ -140,6 +149,7 @@ class Order:
             cell=self._cell,
             fresh=self.options.fresh,
             direct=self.director,
+            parent=self.parent,
         )
 
     def line(self, jobs: tuple[Job | None, ...], elapsed: float) -> str:
@@ -173,6 +183,7 @@ class Order:
 
     def keep(self, jobs: list[Job]) -> list[Clip]:
         """Return what was made as clips, written into the recording where there is one."""
+        jobs = [self._build_on.joined(job) for job in jobs]
         if self._session.mode == "record":
             for take, job in enumerate(jobs, 1):
                 keep_film(

@@ -9,7 +9,6 @@ import msgspec
 from ve_magics.errors import ArgumentsError
 from ve_magics.jobs import VideoRequest
 from ve_magics.magics.parser import Parser, count, duration, parameter, variable
-from ve_magics.messages import Image
 
 VIDEO_EXAMPLES = """\
 examples:
@@ -45,6 +44,9 @@ def video_parser() -> Parser:
     add("--seconds", type=duration, metavar="N", help="length")
     add("--size", type=size, metavar="WxH", help="pixels, such as 1280x720")
     add("--image", metavar="PATH", help="the picture that it begins with: path, URL or variable")
+    add("--last", metavar="PATH", help="the picture that it ends with: path, URL or variable")
+    add("--remix", metavar="CLIP", help="change this clip: a variable, a file or a job; the cell says how")
+    add("--extend", metavar="CLIP", help="go on where this clip ends: a variable, a file or a job")
     add("--seed", type=int, metavar="N", help="makes a result repeatable where the model can")
     add(
         "--param",
@@ -75,13 +77,12 @@ def video_parser() -> Parser:
     return parser
 
 
-VIDEO_PARAMETERS = frozenset(VideoRequest.__struct_fields__) - {"prompt", "model", "first_frame", "extra"}
+_FLAGGED = {"prompt", "model", "first_frame", "last_frame", "remix_of", "extra"}
+VIDEO_PARAMETERS = frozenset(VideoRequest.__struct_fields__) - _FLAGGED
 """What `--param` may set by its own name; any other name goes to the provider as it is."""
 
 
-def video_request(
-    options: argparse.Namespace, cell: str, *, first_frame: Image | None = None
-) -> VideoRequest:
+def video_request(options: argparse.Namespace, cell: str) -> VideoRequest:
     """Return the request that a `%%video` cell makes, without its model.
 
     Raises:
@@ -90,8 +91,7 @@ def video_request(
     prompt = cell.removesuffix("\n")
     if not prompt.strip():
         raise ArgumentsError("The prompt is empty.", hint="Write what is to be seen below the %%video line.")
-    request = video_settings(options, prompt, seconds=options.seconds)
-    return msgspec.structs.replace(request, first_frame=first_frame)
+    return video_settings(options, prompt, seconds=options.seconds)
 
 
 def video_settings(options: argparse.Namespace, prompt: str, *, seconds: float | None) -> VideoRequest:

@@ -42,6 +42,21 @@ def join_films(films: Sequence[Path], target: Path) -> None:
     _write(target, lambda part: _joined(films, part))
 
 
+def convert_film(film: Path, target: Path) -> None:
+    """Write a film as H.264 with AAC sound.
+
+    Args:
+        film: The film.
+        target: The file, written whole or not at all; one that is there is replaced.
+
+    Raises:
+        MissingExtraError: PyAV isn't installed.
+        JobError: The film can't be read.
+        StoreError: The file can't be written.
+    """
+    _write(target, lambda part: _joined([film], part, anew=True))
+
+
 def contact_sheet(films: Sequence[Path], target: Path) -> None:
     """Write a JPEG picture that shows the middle of each film, in rows.
 
@@ -55,6 +70,34 @@ def contact_sheet(films: Sequence[Path], target: Path) -> None:
         StoreError: The file can't be written.
     """
     _write(target, lambda part: _sheet(films, part))
+
+
+def last_picture(film: Path) -> bytes:
+    """Return the last picture of a film as PNG.
+
+    Raises:
+        MissingExtraError: PyAV isn't installed.
+        JobError: The film can't be read.
+    """
+    try:
+        import av
+    except ImportError:
+        raise MissingExtraError("Going on from a clip", "video") from None
+    try:
+        with av.open(str(film)) as opened:
+            last = None
+            for frame in opened.decode(opened.streams.video[0]):
+                last = frame
+        if last is None:
+            raise JobError(f"{film.name} shows nothing.")
+        picture = last.reformat(format="rgb24")
+        encoder = av.CodecContext.create("png", "w")
+        encoder.width, encoder.height, encoder.pix_fmt = picture.width, picture.height, "rgb24"
+        encoder.time_base = Fraction(1, 25)
+        picture.pts = 0
+        return b"".join(bytes(packet) for packet in [*encoder.encode(picture), *encoder.encode(None)])
+    except (av.FFmpegError, IndexError) as error:
+        raise JobError(f"{film.name} can't be read as a film: {error}.") from None
 
 
 def _write(target: Path, make: Any) -> None:
@@ -78,7 +121,7 @@ def _write(target: Path, make: Any) -> None:
         part.unlink(missing_ok=True)
 
 
-def _joined(films: Sequence[Path], part: Path) -> None:
+def _joined(films: Sequence[Path], part: Path, *, anew: bool = False) -> None:
     import av
 
     with ExitStack() as stack:
@@ -86,7 +129,7 @@ def _joined(films: Sequence[Path], part: Path) -> None:
         output = stack.enter_context(
             av.open(str(part), "w", format="mp4", options={"movflags": "+faststart"})
         )
-        if len({_form(one) for one in inputs}) == 1:
+        if not anew and len({_form(one) for one in inputs}) == 1:
             _copy(inputs, output)
         else:
             _encode(inputs, output)
