@@ -296,7 +296,9 @@ class PanelTalk:
             turn.facts = _facts(accumulator.response(), trace, time.monotonic() - begun)
             turn.model = str(trace.served or "")
             turn.notes += tuple(f"↪ {one_line(notice)}" for notice in trace.notices)
-            turn.notes += tuple(f"↪ {tried.target}: {tried.failure}" for tried in trace.failures)
+            if outcome.state == "done":
+                failed = dict.fromkeys(f"↪ {tried.target}: {tried.failure}" for tried in trace.failures)
+                turn.notes += tuple(failed)
             turn.notes += (talk.note,) if talk.note else ()
             self._pictures[turn.id] = [
                 part for part in accumulator.response().message.parts if isinstance(part, Image)
