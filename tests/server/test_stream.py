@@ -20,6 +20,7 @@ from tests.engine.scripted import CANARY, Asked, Provider, Send, begin, body, br
 from tests.server.running import DIALECTS, TOKEN, Log, Running, provider_rows, until
 from tests.server.speakers import speakers
 from tests.server.upstream import Script, Upstream, endless, halting, silent
+from ve_magics.engine.transport.deadlines import Alarm
 from ve_magics.server import Pace
 from ve_magics.server.http import Reply
 from ve_magics.server.refusals import ClientLeftError
@@ -319,7 +320,7 @@ async def test_a_reader_that_stalls_is_given_up() -> None:
             self.aborted = True
 
     stuck = Stuck()
-    async with StreamReply(Reply(stuck.send), tuple, beat=b"\n", stall=0.01) as stream:
+    async with StreamReply(Reply(stuck.send), tuple, beat=b"\n", stall=0.01, alarm=Alarm()) as stream:
         with pytest.raises(ClientLeftError):
             await stream.write(b"x")
     assert stuck.aborted

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -44,7 +43,7 @@ class Fields:
     """
 
     def __init__(self, value: Any, path: str = "") -> None:
-        if not isinstance(value, Mapping):
+        if not isinstance(value, dict):
             raise bad(f"{path} must be an object.", path)
         self.path = path
         self.rest: dict[str, Any] = dict(value)
@@ -62,7 +61,7 @@ class Fields:
         return bad(f"{self.at(name)} is required.", self.at(name), "missing_required_parameter")
 
     def _typed(self, name: str, kinds: tuple[type, ...], what: str) -> Any:
-        value = self.take(name)
+        value = self.rest.pop(name, None)
         if value is None:
             return None
         if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):

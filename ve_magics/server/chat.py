@@ -12,6 +12,7 @@ from ve_magics.dialects.contract import Dialect, Encoder
 from ve_magics.engine.config_file import Midstream
 from ve_magics.engine.gateway import Trace
 from ve_magics.engine.session import Session
+from ve_magics.engine.transport.deadlines import Alarm
 from ve_magics.errors import BadRequestError
 from ve_magics.events import Accumulator, Event, Restarted
 from ve_magics.messages import ChatRequest, Usage
@@ -104,6 +105,7 @@ class ChatEndpoint:
         self._accounts = accounts
         self._metrics = metrics
         self._pace = pace
+        self._alarm = Alarm()
 
     async def answer(self, asked: Asked, reply: Reply) -> None:
         """Answer one request; what fails before the reply has begun is raised.
@@ -151,6 +153,7 @@ class ChatEndpoint:
             heartbeat=self._pace.heartbeat,
             patience=self._pace.patience,
             stall=self._pace.stall,
+            alarm=self._alarm,
         )
         async with writing:
             try:

@@ -99,19 +99,27 @@ async def unless_left(receive: Receive, work: Awaitable[None]) -> None:
     """Do some work, and drop it as soon as the client leaves.
 
     Dropping means cancelling: a stream from a provider is closed at once, so that nothing more is paid.
+
+    Raises:
+        ClientLeftError: It left.
     """
-    working = asyncio.ensure_future(work)
-    watching = asyncio.ensure_future(_left(receive))
+    working = asyncio.current_task()
+    assert working is not None
+    left = False
+
+    async def watch() -> None:
+        nonlocal left
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        left = True
+        working.cancel()
+
+    watching = asyncio.create_task(watch())
     try:
-        await asyncio.wait((working, watching), return_when=asyncio.FIRST_COMPLETED)
-        if working.done():
-            working.result()
+        await work
+    except asyncio.CancelledError:
+        if not left or working.uncancel():  # somebody else wants it to end as well
+            raise
+        raise ClientLeftError from None
     finally:
-        for task in (working, watching):
-            task.cancel()
-        await asyncio.gather(working, watching, return_exceptions=True)
-
-
-async def _left(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+        watching.cancel()

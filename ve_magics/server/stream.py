@@ -7,6 +7,9 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+from ve_magics.engine.transport.deadlines import Alarm, Watch
+from ve_magics.engine.transport.wire import Deadlines
+from ve_magics.errors import TimedOutError
 from ve_magics.server.http import Headers, Reply
 from ve_magics.server.refusals import ClientLeftError
 
@@ -30,6 +33,7 @@ class StreamReply:
         heartbeat: Seconds of silence after which they are sent.
         patience: Seconds after which the reply is opened with them although no token has come.
         stall: Seconds for which the client may read nothing.
+        alarm: Who keeps that time, for all replies of a server.
     """
 
     def __init__(
@@ -41,13 +45,14 @@ class StreamReply:
         heartbeat: float = HEARTBEAT,
         patience: float = PATIENCE,
         stall: float = STALL,
+        alarm: Alarm,
     ) -> None:
         self._reply = reply
         self._headers = headers
         self._beat = beat
         self._heartbeat = heartbeat
         self._patience = patience
-        self._stall = stall
+        self._watch = Watch(Deadlines(silence=stall, total=None), "the client", alarm)
         self._lock = asyncio.Lock()
         self._last = 0.0
 
@@ -72,11 +77,13 @@ class StreamReply:
             ClientLeftError: It has read nothing for too long; the connection is dropped.
         """
         try:
-            async with asyncio.timeout(self._stall), self._lock:
-                if not self._reply.begun:
-                    await self._reply.begin(200, self._headers())
-                await self._reply.write(data, more=more)
-        except TimeoutError:
+            async with self._lock:
+                self._watch.expect("silence")
+                with self._watch:
+                    if not self._reply.begun:
+                        await self._reply.begin(200, self._headers())
+                    await self._reply.write(data, more=more)
+        except TimedOutError:
             self._reply.abort()
             raise ClientLeftError from None
         self._last = asyncio.get_running_loop().time()
