@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from ve_magics.errors import ArgumentsError
+from ve_magics.magics.ask_arguments import add_search
 from ve_magics.magics.parser import Parser, count, duration, number, parameter, variable
 from ve_magics.magics.tool_arguments import add_tools
 from ve_magics.messages import ChatRequest, Message, Part, Text, system
@@ -66,6 +67,7 @@ def chat_parser(*, line: bool = False) -> Parser:
         help="end the cell at once; the answer grows in it while other cells run",
     )
     add_tools(parser)
+    add_search(parser)
     add_question(parser)
     return parser
 

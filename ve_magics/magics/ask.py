@@ -100,7 +100,29 @@ def ask(notebook: Notebook, line: str, cell: str) -> None:
     if not options.kb:
         known = ", ".join(notebook.library.shelf.names()) or "none yet; make one: %ve kb add NAME PATHS"
         raise ArgumentsError("%%ask needs a knowledge base.", hint=f"There are: {known}.")
+    options.fix = False
     from_documents(notebook, options, cell)
+
+
+def check_cited(options: argparse.Namespace) -> None:
+    """Refuse the flags of `%%chat` that an answer with citations can't keep.
+
+    Raises:
+        ArgumentsError: There is one.
+    """
+    asked = {
+        "--schema": options.schema,
+        f"-f {options.format}": options.format not in (None, "markdown"),
+        "--image": options.image,
+        "--file": options.file,
+        "--background": getattr(options, "background", False),
+    }
+    for flag, given in asked.items():
+        if given:
+            raise ArgumentsError(
+                f"{flag} and --kb can't be combined.",
+                hint="An answer from documents is Markdown with citations.",
+            )
 
 
 def from_documents(notebook: Notebook, options: argparse.Namespace, cell: str) -> CitedAnswer | None:
@@ -116,7 +138,6 @@ def from_documents(notebook: Notebook, options: argparse.Namespace, cell: str) -
         KeyboardInterrupt: The cell was interrupted.
     """
     session, library = notebook.session, notebook.library
-    options.fix = False
     words = prompt_of(notebook, options, cell)
     talk = notebook.talks.join(options.conversation, cell, new=options.new)
     if talk is not None and not options.system:

@@ -55,7 +55,7 @@ def add_search(parser: Parser) -> None:
         type=count,
         default=PASSAGES,
         metavar="N",
-        help=f"passages that are read ({PASSAGES})",
+        help=f"passages of the knowledge base that are read ({PASSAGES})",
     )
     parser.add_argument(
         "--rerank", metavar="MODEL", help="a model that puts what was found in order; off for none"

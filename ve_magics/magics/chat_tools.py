@@ -1,4 +1,7 @@
-"""`%%chat` and `%chat` by what their line says: with tools the model may call them, without it only answers."""
+"""`%%chat` and `%chat` by what their line says: with tools the model may call them, without it only answers.
+
+With a knowledge base and no tools it answers from what was found there, with citations.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from ve_magics.magics import chat as plain
 from ve_magics.magics.agent import act
 from ve_magics.magics.answer import Answer
 from ve_magics.magics.arguments import chat_parser
+from ve_magics.magics.ask import check_cited, from_documents
 from ve_magics.magics.notebook import Notebook
 from ve_magics.magics.parser import split_line
 from ve_magics.magics.pending import Pending
@@ -24,6 +28,8 @@ def chat(notebook: Notebook, line: str, cell: str) -> None:
     options = chat_parser().read(line)
     if calls(options):
         act(notebook, options, cell, magic="%%chat")
+    elif cites(options):
+        from_documents(notebook, options, cell)
     else:
         plain.chat(notebook, line, cell)
 
@@ -38,9 +44,13 @@ def chat_line(notebook: Notebook, line: str) -> Answer | Pending | None:
     parser = chat_parser(line=True)
     flags, question = split_line(parser, line)
     options = parser.read(flags)
-    if not calls(options):
+    answer: Answer | None
+    if calls(options):
+        answer = act(notebook, options, question, magic="%chat")
+    elif cites(options):
+        answer = from_documents(notebook, options, question)
+    else:
         return plain.chat_line(notebook, line)
-    answer = act(notebook, options, question, magic="%chat")
     if answer is not None:
         answer.hide_once(terminal=not hasattr(notebook.shell, "kernel"))
     return answer
@@ -52,11 +62,23 @@ def calls(options: argparse.Namespace) -> bool:
     Raises:
         ArgumentsError: It does, and wants to go on in the background.
     """
-    if options.help or not (options.tools or options.kb):
+    if options.help or not options.tools:
         return False
     if options.background:
         raise ArgumentsError(
             "A cell with tools does not run in the background.", hint="Leave --background out."
         )
     options.agents, options.team = [], False
+    return True
+
+
+def cites(options: argparse.Namespace) -> bool:
+    """Tell whether a line asks for an answer from documents, with citations.
+
+    Raises:
+        ArgumentsError: It does, and wants what such an answer can't have.
+    """
+    if options.help or not options.kb:
+        return False
+    check_cited(options)
     return True

@@ -8,7 +8,7 @@ from typing import Any
 
 from ve_magics.errors import MissingExtraError
 
-OVERSAMPLE = 24
+OVERSAMPLE = 8
 """So many times as many passages are weighed exactly as are wanted: the bits alone are a rough order."""
 FEWEST = 400
 """Passages that are weighed exactly at least."""
