@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.engine.agent.scripted_means import tool
@@ -23,7 +25,7 @@ from ve_magics.engine.agent.values import Approval
     ],
 )
 def test_yes_in_advance_is_narrow(
-    marks: dict[str, bool], mode: Approval, approved: int, found: Verdict
+    marks: dict[str, Any], mode: Approval, approved: int, found: Verdict
 ) -> None:
     """In advance a cell approves the tools that it names, a few times, and never what only a person may."""
     offer = tool("pay", **marks)

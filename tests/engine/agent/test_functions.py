@@ -154,7 +154,7 @@ async def test_context_comes_along() -> None:
     """Context variables of the cell are seen on the thread."""
     variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable")
     variable.set("seen")
-    assert await in_thread(lambda: variable.get()) == "seen"
+    assert await in_thread(variable.get) == "seen"
 
 
 async def test_result_that_nobody_waits_for_is_dropped() -> None:

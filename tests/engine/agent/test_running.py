@@ -92,7 +92,12 @@ async def test_known_results_are_not_made_again() -> None:
         Means(script(wants(("pay", {})), says("Done.")), approves=lambda _: True) for _ in range(2)
     )
     made: list[int] = []
-    offer = tool("pay", lambda _: made.append(1) or "paid", approve=True)
+
+    def pay(_: Arguments) -> str:
+        made.append(1)
+        return "paid"
+
+    offer = tool("pay", pay, approve=True)
     await play(first, offer)
     again.memory = first.memory
     await play(again, offer)

@@ -11,9 +11,10 @@ import asyncio
 import base64
 import binascii
 import re
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
-from typing import Any
+from typing import Any, TextIO, cast
 
 from ve_magics.engine.agent.values import Arguments, Offer, Situation
 from ve_magics.engine.config_agents import McpServer
@@ -34,6 +35,8 @@ _LONGEST_DESCRIPTION = 2_000
 
 Client = Any
 """The SDK's client, which is only imported when it is needed."""
+Opener = Callable[[AsyncExitStack, TextIO], Awaitable[Client]]
+"""Opens a client that lasts as long as the stack; what a started program says besides goes into the file."""
 
 
 class McpConnection:
@@ -94,43 +97,40 @@ class McpConnection:
 
     async def _connected(self) -> Client:
         if self._client is None or (self._task is not None and self._task.done()):
+            opener = _opener(self.server)
             self._client = asyncio.get_running_loop().create_future()
             self._stop = asyncio.Event()
-            self._task = asyncio.create_task(self._live(_opener(self.server), self._client, self._stop))
+            self._task = asyncio.create_task(self._live(opener, self._client, self._stop))
+        patience = min(STARTING, self.server.timeout)
         try:
-            async with asyncio.timeout(STARTING):
+            async with asyncio.timeout(patience):
                 return await asyncio.shield(self._client)
         except TimeoutError:
             await self.aclose()
-            raise ToolFailedError(
-                f"The MCP server {self.server.name} was not there within {STARTING:g} s.",
-                hint=f"Look at [mcp.{self.server.name}] in your configuration.",
-            ) from None
+            raise self._unusable(f"it was not there within {patience:g} s.") from None
 
-    async def _live(
-        self,
-        opener: Callable[[AsyncExitStack], Any],
-        ready: asyncio.Future[Client],
-        stop: asyncio.Event,
-    ) -> None:
+    async def _live(self, opener: Opener, ready: asyncio.Future[Client], stop: asyncio.Event) -> None:
         """Be connected until it is told to stop."""
-        try:
-            async with AsyncExitStack() as stack:
-                client = await opener(stack)
+        with tempfile.TemporaryFile("w+", errors="replace") as file:
+            stderr = cast("TextIO", file)
+            try:
+                async with AsyncExitStack() as stack:
+                    client = await opener(stack, stderr)
+                    if not ready.done():
+                        ready.set_result(client)
+                    await stop.wait()
+            except Exception as error:  # noqa: BLE001 - told to whoever waits for the connection
                 if not ready.done():
-                    ready.set_result(client)
-                await stop.wait()
-        except Exception as error:  # noqa: BLE001 - told to whoever waits for the connection
-            if not ready.done():
-                ready.set_exception(
-                    ToolFailedError(
-                        f"The MCP server {self.server.name} can't be used: {_first_line(error)}",
-                        hint=f"Look at [mcp.{self.server.name}] in your configuration.",
-                    )
-                )
-        finally:
-            if not ready.done():
-                ready.cancel()
+                    ready.set_exception(self._unusable(f"{_first_line(error)}{_last_words(stderr)}"))
+            finally:
+                if not ready.done():
+                    ready.cancel()
+
+    def _unusable(self, why: str) -> ToolFailedError:
+        name = self.server.name
+        return ToolFailedError(
+            f"The MCP server {name} can't be used: {why}", hint=f"Look at [mcp.{name}] in your configuration."
+        )
 
     async def aclose(self) -> None:
         """End it."""
@@ -143,8 +143,16 @@ class McpConnection:
                 await task
 
 
-def _opener(server: McpServer) -> Callable[[AsyncExitStack], Any]:
-    """Return what opens a client for a server.
+def _last_words(stderr: TextIO) -> str:
+    """Return the last line that a program wrote to its standard error."""
+    stderr.seek(0)
+    lines = stderr.read(100_000).split("\n")
+    said = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    return f" (it says: {said[:300]})" if said else ""
+
+
+def _opener(server: McpServer) -> Opener:
+    """Return what opens a client for a server; what a started program says besides goes into a file.
 
     Raises:
         MissingExtraError: The SDK isn't installed.
@@ -154,7 +162,7 @@ def _opener(server: McpServer) -> Callable[[AsyncExitStack], Any]:
     except ImportError:
         raise MissingExtraError(f"The MCP server {server.name}", "mcp") from None
 
-    async def opened(stack: AsyncExitStack) -> Client:
+    async def opened(stack: AsyncExitStack, stderr: TextIO) -> Client:
         source: Any
         if server.url:
             from mcp.client.streamable_http import streamable_http_client
@@ -163,12 +171,15 @@ def _opener(server: McpServer) -> Callable[[AsyncExitStack], Any]:
             http: AbstractAsyncContextManager[Any] = create_mcp_http_client(headers=dict(server.headers))
             source = streamable_http_client(server.url, http_client=await stack.enter_async_context(http))
         else:
-            source = mcp.StdioServerParameters(
+            from mcp.client.stdio import stdio_client
+
+            started = mcp.StdioServerParameters(
                 command=server.command[0],
                 args=list(server.command[1:]),
                 env=dict(server.env) or None,
                 cwd=server.cwd or None,
             )
+            source = stdio_client(started, errlog=stderr)
         return await stack.enter_async_context(mcp.Client(source))
 
     return opened

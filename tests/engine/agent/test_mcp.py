@@ -1,0 +1,181 @@
+"""Tools of MCP servers, by way of real ones: over standard input and output, and over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ve_magics.engine.agent.mcp import McpConnection, mcp_offers
+from ve_magics.engine.agent.values import Situation
+from ve_magics.engine.config_agents import McpServer
+from ve_magics.errors import MissingExtraError, ToolFailedError
+from ve_magics.messages import Image, ToolCall
+from ve_magics.tools import Output
+
+pytest.importorskip("mcp")
+pytestmark = pytest.mark.anyio
+SERVER = Path(__file__).with_name("mcp_server.py")
+
+
+def stdio(**more: Any) -> McpServer:
+    return McpServer(name="tiny", command=(sys.executable, str(SERVER)), **more)
+
+
+@pytest.fixture
+async def connection() -> AsyncIterator[McpConnection]:
+    """Yield a connection to a server that is started when it is needed."""
+    made = McpConnection(stdio(env={"SHOUT_END": "!"}))
+    yield made
+    await made.aclose()
+
+
+@pytest.fixture
+def address() -> Iterator[str]:
+    """Yield the address of a server that speaks streamable HTTP."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    process = subprocess.Popen([sys.executable, str(SERVER), str(port)], stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                break
+            except OSError:
+                assert time.monotonic() < deadline, "the server does not come"
+                time.sleep(0.05)
+        yield f"http://127.0.0.1:{port}/mcp"
+    finally:
+        process.kill()
+        process.wait(10)
+
+
+async def nowhere(_: Any) -> Any:
+    raise AssertionError("nothing is to be done in the cell")
+
+
+async def test_tools_are_offered_with_their_server_in_front(connection: McpConnection) -> None:
+    """A server's tools keep their schema, are named after it, need a yes and give back data; one may be wanted."""
+    tools = await connection.tools()
+    offers = mcp_offers(connection, tools, named=False)
+    assert [offer.name for offer in offers][:2] == ["tiny__add", "tiny__shout"]
+    add = offers[0]
+    assert (add.approve, add.named, add.untrusted, add.spec.description) == (
+        True,
+        False,
+        True,
+        "Add two numbers.",
+    )
+    assert add.spec.parameters is not None
+    assert add.spec.parameters["properties"].keys() == {"a", "b"}
+    assert add.price({}) is None
+    situation = Situation("", ToolCall("c", "tiny__add"), lambda _: None, nowhere)
+    assert (await add.run({"a": 2, "b": 3}, situation)).text == "5"
+    (wanted,) = mcp_offers(connection, tools, named=True, wanted="tiny__shout")
+    assert (wanted.name, wanted.named) == ("tiny__shout", True)
+
+
+async def test_calls_go_side_by_side_through_one_server(connection: McpConnection) -> None:
+    """Several calls at once share one process, which has the environment that its row gives it."""
+    found = await asyncio.gather(*(connection.call("shout", {"text": word}) for word in "abc"))
+    assert [output.text for output in found] == ["A!", "B!", "C!"]
+
+
+async def test_failures_and_pictures_come_through(connection: McpConnection) -> None:
+    """What a tool raises is a failed result, and a picture is a picture."""
+    failed = await connection.call("fail", {})
+    assert failed.failed
+    assert "no luck today" in failed.text
+    (part,) = (await connection.call("picture", {})).parts
+    assert isinstance(part, Image)
+    assert part.media_type == "image/png"
+    unknown = connection.call("nothing", {})
+    try:
+        assert (await unknown).failed
+    except ToolFailedError as error:
+        assert "tiny" in error.message  # noqa: PT017 - servers answer either way
+
+
+async def test_server_that_is_gone_is_started_anew(connection: McpConnection) -> None:
+    """A server that ends in mid-call fails that call in bounded time, and the next call has a new one."""
+    slow = McpConnection(stdio(timeout=5))
+    try:
+        with pytest.raises(ToolFailedError, match="tiny"):
+            await slow.call("leave", {})
+    finally:
+        await slow.aclose()
+    assert (await slow.call("add", {"a": 1, "b": 1})).text == "2"
+    await slow.aclose()
+
+
+async def test_server_that_is_none_is_named() -> None:
+    """A program that isn't there, or speaks something else, is told with where to look."""
+    for command in (("/does/not/exist",), (sys.executable, "-c", "print('hello')")):
+        connection = McpConnection(McpServer(name="broken", command=command, timeout=3))
+        with pytest.raises(ToolFailedError) as caught:
+            await connection.tools()
+        assert "broken" in caught.value.message
+        await connection.aclose()
+
+
+async def test_servers_are_reached_over_http(address: str) -> None:
+    """A server at an address offers and answers like a started one, its header fields sent along."""
+    connection = McpConnection(McpServer(name="web", url=address, headers={"Authorization": "Bearer x"}))
+    try:
+        names = [tool.name for _, tool in await connection.tools()]
+        assert "web__add" in names
+        assert (await connection.call("add", {"a": 20, "b": 22})).text == "42"
+    finally:
+        await connection.aclose()
+
+
+async def test_last_words_of_a_program_are_told() -> None:
+    """A program that ends with a word on its standard error is quoted."""
+    code = "import sys; sys.exit('no such module')"
+    connection = McpConnection(McpServer(name="broken", command=(sys.executable, "-c", code), timeout=3))
+    with pytest.raises(ToolFailedError, match=r"it says: no such module"):
+        await connection.tools()
+    await connection.aclose()
+
+
+async def test_slow_server_is_given_up() -> None:
+    """A program that never says a word is given up in time, and ended."""
+    connection = McpConnection(
+        McpServer(name="mute", command=(sys.executable, "-c", "import time; time.sleep(60)"), timeout=0.5)
+    )
+    with pytest.raises(ToolFailedError, match="mute"):
+        await connection.tools()
+    await connection.aclose()
+
+
+async def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the SDK the error names the extra that brings it."""
+    monkeypatch.setitem(sys.modules, "mcp", None)
+    with pytest.raises(MissingExtraError, match="MCP server tiny") as caught:
+        await McpConnection(stdio()).tools()
+    assert "[mcp]" in caught.value.hint
+
+
+def test_results_of_every_kind_are_told() -> None:
+    """Texts and resources are told as text, structured results as JSON, and of anything else that it was there."""
+    from types import SimpleNamespace as Some
+
+    from ve_magics.engine.agent.mcp import _output
+
+    def result(*content: Any, structured: Any = None, failed: bool = False) -> Output:
+        return _output(Some(content=list(content), structured_content=structured, is_error=failed))
+
+    resource = Some(type="resource", resource=Some(text="inside"))
+    blob = Some(type="resource", resource=Some(blob="AA=="))
+    broken = Some(type="image", data="no base64", mime_type="image/png")
+    assert result(resource, blob).text == "inside\n[resource that can't be shown here]"
+    assert result(structured={"a": 1}).text == '{"a":1}'
+    assert result(broken).text == "(nothing)"
