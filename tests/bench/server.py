@@ -1,9 +1,12 @@
 """The gateway over HTTP, beside other gateways: requests and streams a second of the gateway's own CPU.
 
-    python -m tests.bench.server [--seconds 2] [--rounds 3] [--at-once 1 64]
-        [--litellm /path/to/litellm] [--portkey /path/to/gateway/build/start-server.js] [--vllm-router /path/to/vllm-router]
+    python -m tests.bench.server [--seconds 2] [--rounds 3] [--at-once 1 64] [--what whole streams] [--longest 30]
+        [--open 500] [--litellm /path/to/litellm] [--portkey /path/to/gateway/build/start-server.js]
+        [--vllm-router /path/to/vllm-router]
 
-The provider, the gateway and the client that asks are three processes. A gateway that isn't named is left out.
+The provider, the gateway and the client that asks are three processes. A gateway that isn't named is left out. What
+has not come `--longest` seconds after the end of a measurement is not waited for and counts as failed. `--open` shows
+what so many streams weigh in each gateway, all open at once with their first chunk read.
 """
 
 from __future__ import annotations
@@ -21,14 +24,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
 
 from tests.bench.contestants import MESSAGES, percentile
-from tests.bench.upstream import upstream
+from tests.bench.upstream import HOLD, upstream
 
 TICKS = os.sysconf("SC_CLK_TCK")
 TOKEN = f"sk-{secrets.token_urlsafe()}"
@@ -83,9 +86,21 @@ class RefusedError(Exception):
     """A gateway answered, but not with what the provider said."""
 
 
+def question(hop: Hop, *, stream: bool, text: str = "") -> str:
+    """Return a request's body."""
+    messages = [{"role": "user", "content": text}] if text else MESSAGES
+    return json.dumps({"model": hop.model, "stream": stream, "messages": messages}, separators=(",", ":"))
+
+
+async def warm(session: aiohttp.ClientSession, hop: Hop, stream: bool) -> None:
+    """Ask once, whatever comes of it."""
+    with suppress(RefusedError, aiohttp.ClientError):
+        await once(session, hop, stream)
+
+
 async def once(session: aiohttp.ClientSession, hop: Hop, stream: bool) -> float:
     """Ask once and return the seconds to the first piece of the answer."""
-    body = json.dumps({"model": hop.model, "stream": stream, "messages": MESSAGES}, separators=(",", ":"))
+    body = question(hop, stream=stream)
     begun, first, size = time.perf_counter(), 0.0, 0
     headers = {"content-type": "application/json", "authorization": f"Bearer {TOKEN}", **hop.headers}
     async with session.post(f"{hop.url}/chat/completions", data=body, headers=headers) as reply:
@@ -99,12 +114,49 @@ async def once(session: aiohttp.ClientSession, hop: Hop, stream: bool) -> float:
     return first
 
 
-async def measure(hop: Hop, *, stream: bool, at_once: int, seconds: float) -> dict[str, float]:
+async def finish(tasks: list[asyncio.Task[None]], seconds: float) -> int:
+    """Wait for tasks, but no longer than so many seconds; return how many had to be given up."""
+    _, late = await asyncio.wait(tasks, timeout=seconds)
+    for task in late:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    return len(late)
+
+
+async def opened(hop: Hop, count: int, seconds: float) -> tuple[int, float, float]:
+    """Open so many streams at once; return how many began within the time, and the megabytes before and then."""
+    body = question(hop, stream=True, text=HOLD)
+    headers = {"content-type": "application/json", "authorization": f"Bearer {TOKEN}", **hop.headers}
+    before, begun, ready = resident(hop.pid), 0, asyncio.Event()
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+
+        async def hold() -> None:
+            nonlocal begun
+            async with session.post(f"{hop.url}/chat/completions", data=body, headers=headers) as reply:
+                if reply.status == 200 and await reply.content.readany():
+                    begun += 1
+                    if begun == count:
+                        ready.set()
+                    await asyncio.Event().wait()
+
+        holding = [asyncio.create_task(hold()) for _ in range(count)]
+        with suppress(TimeoutError):
+            await asyncio.wait_for(ready.wait(), seconds)
+        during = resident(hop.pid)
+        for task in holding:
+            task.cancel()
+        await asyncio.gather(*holding, return_exceptions=True)
+    return begun, before, during
+
+
+async def measure(
+    hop: Hop, *, stream: bool, at_once: int, seconds: float, longest: float
+) -> dict[str, float]:
     """Ask so many at once for so many seconds; returns medians and rates as in `contestants`, and failures."""
     firsts: list[float] = []
     failed = 0
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
-        await asyncio.gather(*(once(session, hop, stream) for _ in range(at_once)), return_exceptions=True)
+        await finish([asyncio.create_task(warm(session, hop, stream)) for _ in range(at_once)], longest)
         spent, begun = cpu(hop.pid), time.perf_counter()
         end = begun + seconds
 
@@ -116,7 +168,8 @@ async def measure(hop: Hop, *, stream: bool, at_once: int, seconds: float) -> di
                 except (RefusedError, aiohttp.ClientError):
                     failed += 1
 
-        await asyncio.gather(*(worker() for _ in range(at_once)))
+        late = await finish([asyncio.create_task(worker()) for _ in range(at_once)], seconds + longest)
+        failed += late
         served = len(firsts)
         firsts = firsts or [math.nan]
         took, spent = time.perf_counter() - begun, cpu(hop.pid) - spent
@@ -233,15 +286,29 @@ async def main(options: argparse.Namespace, url: str) -> None:
             if named is not None:
                 folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
                 hops.append(start(stack, named, url, folder))
-        for stream in (False, True):
+        for stream in [what == "streams" for what in options.what]:
             present = [hop for hop in hops if await works(hop, stream=stream)]
             for at_once in options.at_once:
                 rounds: dict[str, list[dict[str, float]]] = {hop.name: [] for hop in present}
                 for _ in range(options.rounds):
                     for hop in present:
-                        figures = await measure(hop, stream=stream, at_once=at_once, seconds=options.seconds)
+                        figures = await measure(
+                            hop,
+                            stream=stream,
+                            at_once=at_once,
+                            seconds=options.seconds,
+                            longest=options.longest,
+                        )
                         rounds[hop.name].append(figures)
                 table("streams" if stream else "whole", at_once, rounds)
+        if options.open:
+            print(
+                f"\n{options.open} open streams\n{'':<17}{'open':>6}{'MB before':>11}{'MB then':>9}{'KB each':>9}"
+            )
+            for hop in hops[1:]:
+                begun, before, during = await opened(hop, options.open, options.longest)
+                each = 1000 * (during - before) / max(1, begun)
+                print(f"{hop.name:<17}{begun:>6}{before:>11.0f}{during:>9.0f}{each:>9.0f}", flush=True)
 
 
 def table(what: str, at_once: int, rounds: dict[str, list[dict[str, float]]]) -> None:
@@ -267,6 +334,9 @@ if __name__ == "__main__":
     parser.add_argument("--seconds", type=float, default=2)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--at-once", type=int, nargs="+", default=[1, 64])
+    parser.add_argument("--what", nargs="*", choices=("whole", "streams"), default=["whole", "streams"])
+    parser.add_argument("--longest", type=float, default=30, metavar="SECONDS")
+    parser.add_argument("--open", type=int, default=0, metavar="STREAMS")
     parser.add_argument("--litellm", metavar="PATH")
     parser.add_argument("--portkey", metavar="PATH")
     parser.add_argument("--vllm-router", metavar="PATH")

@@ -3,7 +3,8 @@
     python tests/bench/upstream.py
 
 It prints its address. A whole answer comes at once; a stream has 20 chunks over 100 ms. Below `/500` and `/429` it
-fails with that status, below `/cut` it breaks the connection before the first token.
+fails with that status, below `/cut` it breaks the connection before the first token. A stream whose question holds
+the words `hold the line` stops after its first chunk until its reader leaves, for a minute at most.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,10 @@ STREAM = [(b"content-type", b"text/event-stream")]
 JSON = [(b"content-type", b"application/json"), (b"content-length", str(len(WHOLE)).encode())]
 
 FAILED = [(b"content-type", b"application/json"), (b"content-length", b"26")]
+HOLD = "hold the line"
+LONGEST = 60.0
+"""Seconds for which a line is held."""
+
 OPENING = b'data: {"id":"c","model":"m","choices":[{"index":0,"delta":{"role":"assistant"}}]}\n\n'
 
 
@@ -72,6 +77,12 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.body", "body": WHOLE})
         return
     await send({"type": "http.response.start", "status": 200, "headers": STREAM})
+    if HOLD.encode() in body:
+        await send({"type": "http.response.body", "body": PIECES[0], "more_body": True})
+        with suppress(TimeoutError):
+            await asyncio.wait_for(receive(), LONGEST)
+        await send({"type": "http.response.body", "body": b"".join(PIECES[CHUNKS:])})
+        return
     for piece in PIECES[:CHUNKS]:
         await send({"type": "http.response.body", "body": piece, "more_body": True})
         await asyncio.sleep(SECONDS / CHUNKS)
