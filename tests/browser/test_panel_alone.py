@@ -474,3 +474,25 @@ def test_very_long_answer_stays_quick(widget_page: Show) -> None:
     )
     assert panel.page.locator(".ve-md p").count() == 100
     assert seconds < 15
+
+
+def test_newest_words_are_in_sight_unless_the_reader_looks_elsewhere(widget_page: Show) -> None:
+    """The panel follows the answer, through changes of the page too; scrolling up stops that, a question begins it."""
+    panel = widget_page("chat", STATE)
+    panel.tell(whole(*(turn(f"t{n}", answer="line\n\n" * 20) for n in range(3))))
+    log = panel.page.get_by_role("log")
+    below = "n => n.scrollHeight - n.scrollTop - n.clientHeight"
+    assert log.evaluate(below) < 3
+    log.evaluate("n => { n.style.fontSize = '150%' }")
+    begin(panel, "t4")
+    panel.tell({"is": "more", "seq": 2, "turn": "t4", "text": "line\n\n" * 20})
+    assert log.evaluate(below) < 3
+    log.evaluate("n => { n.scrollTop = 0 }")
+    panel.page.wait_for_timeout(100)
+    panel.tell({"is": "more", "seq": 3, "turn": "t4", "text": "line\n\n" * 20})
+    assert log.evaluate("n => n.scrollTop") == 0
+    panel.tell(
+        {"is": "end", "seq": 4, "turn": {"id": "t4", "state": "done", "error": [], "notes": [], "facts": ""}}
+    )
+    begin(panel, "t5", 5)
+    assert log.evaluate(below) < 3

@@ -19,10 +19,11 @@ class Panel {
     this.addresses = new Map()
     this.wanted = new Map()
     this.page = performance.timeOrigin
+    this.follows = true
     this.name = `v${++made}-${Math.random().toString(36).slice(2)}`
     const { t } = this
     this.picker = h('select', { 'aria-label': t('model'), title: t('model'), onchange: () => this.choose(), onfocus: () => this.living() })
-    this.log = h('div', { class: 've-log', role: 'log', 'aria-live': 'off', tabindex: '0', 'aria-label': t('conversation') })
+    this.log = h('div', { class: 've-log', role: 'log', 'aria-live': 'off', tabindex: '0', 'aria-label': t('conversation'), onscroll: () => (this.follows = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 80) })
     this.note = h('div', { class: 've-note', role: 'status', hidden: true })
     this.spoken = h('div', { class: 've-hidden', 'aria-live': 'polite' })
     this.composer = new Composer({ t, ask: (text, pictures) => this.ask(text, pictures), stop: () => this.stop(), say: (text) => this.tell(text) })
@@ -163,7 +164,7 @@ class Panel {
   draw(down = false) {
     this.frame = null
     const { log, t } = this
-    const near = down || log.scrollHeight - log.scrollTop - log.clientHeight < 80
+    this.follows ||= down
     const list = this.turns.list
     for (const [id, view] of this.views) {
       if (!this.turns.find(id)) {
@@ -184,7 +185,7 @@ class Panel {
     if (list.length === 0) log.append(this.blank)
     else this.blank.remove()
     this.composer.busy = this.turns.running !== null
-    if (near) log.scrollTop = log.scrollHeight
+    if (this.follows) log.scrollTop = log.scrollHeight
   }
 
   say(text) {
