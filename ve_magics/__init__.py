@@ -114,13 +114,13 @@ def __dir__() -> list[str]:
 
 def load_ipython_extension(shell: Any) -> None:
     """Register the magics: what `%load_ext ve_magics` does."""
-    from ve_magics.magics.extension import load
+    from ve_magics.magics.loading import load
 
     load(shell)
 
 
 def unload_ipython_extension(shell: Any) -> None:
     """Take the magics away and close what is open: what `%unload_ext ve_magics` does."""
-    from ve_magics.magics.extension import unload
+    from ve_magics.magics.loading import unload
 
     unload(shell)

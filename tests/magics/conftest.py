@@ -15,7 +15,7 @@ from traitlets.config import Config as ShellConfig
 from ve_magics.engine.config import Config
 from ve_magics.engine.session import Session
 from ve_magics.engine.transport import Mounted
-from ve_magics.magics.extension import load, unload
+from ve_magics.magics.loading import load, unload
 from ve_magics.magics.notebook import Notebook
 from ve_magics.sim import Settings, Simulator
 

@@ -11,7 +11,7 @@ from typing import Any, TypedDict
 
 import pytest
 
-from ve_magics.magics.extension import unload
+from ve_magics.magics.loading import unload
 from ve_magics.sim import Settings
 
 SMALL = "--seconds 1 --size 128x128"

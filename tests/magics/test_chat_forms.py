@@ -15,7 +15,7 @@ from ve_magics.engine.session import Session
 from ve_magics.engine.transport import Mounted
 from ve_magics.errors import MissingExtraError, UnfitAnswerError
 from ve_magics.magics.answer import Answer, Objects
-from ve_magics.magics.extension import load
+from ve_magics.magics.loading import load
 from ve_magics.magics.notebook import Notebook
 from ve_magics.messages import Image, Text
 

@@ -68,7 +68,7 @@ def test_broken_configuration_offers_nothing(open_bench: Any, tmp_path: Any) -> 
 
 def test_unloading_takes_the_offers_back(bench: Any) -> None:
     """After `%unload_ext` nothing of ours is offered, and reading `%chat` lines is IPython's again."""
-    from ve_magics.magics.extension import unload
+    from ve_magics.magics.loading import unload
 
     assert tab(bench, "%%chat --sch") == ["--schema"]
     unload(bench.shell)

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from ve_magics import load_ipython_extension, unload_ipython_extension
-from ve_magics.magics.extension import CELL_MAGICS, VeMagics, keep_empty_cells
+from ve_magics.magics.extension import CELL_MAGICS, VeMagics
 from ve_magics.magics.failure import CellError
+from ve_magics.magics.loading import keep_empty_cells
 
 NAMES = (("chat", "cell"), ("video", "cell"), ("ve", "line"))
 

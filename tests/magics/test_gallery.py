@@ -11,8 +11,8 @@ import pytest
 
 import ve_magics
 from ve_magics.magics import gallery as module
-from ve_magics.magics.extension import unload
 from ve_magics.magics.gallery import Gallery
+from ve_magics.magics.loading import unload
 from ve_magics.sim import Settings
 
 SMALL = "--seconds 1 --size 128x128 --no-expand"

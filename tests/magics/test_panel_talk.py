@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ve_magics.errors import ArgumentsError, StoreError
-from ve_magics.magics.extension import unload
+from ve_magics.magics.loading import unload
 from ve_magics.magics.panel_talk import PanelTalk
 from ve_magics.sim import Settings
 

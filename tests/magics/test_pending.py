@@ -17,7 +17,7 @@ from ve_magics.engine.session import Session
 from ve_magics.engine.transport import Mounted
 from ve_magics.errors import AuthError, StoppedError
 from ve_magics.magics.answer import Answer
-from ve_magics.magics.extension import load
+from ve_magics.magics.loading import load
 from ve_magics.magics.notebook import Notebook
 from ve_magics.magics.pending import Pending
 

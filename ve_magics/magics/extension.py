@@ -1,8 +1,7 @@
-"""What `%load_ext ve_magics` registers: the magics, and nothing that is heavy before one of them runs."""
+"""The magics: their names, their help, and nothing that is heavy before one of them runs."""
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import (
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
 
 CELL_MAGICS = ("agent", "ask", "batch", "chat", "compare", "storyboard", "video")
 LINE_MAGICS = ("chat", "ve")
-_COMPLETED = (*(f"%%{name}" for name in CELL_MAGICS), *(f"%{name}" for name in LINE_MAGICS))
-_OURS = re.compile(rf"%%(?:{'|'.join(CELL_MAGICS)})(?:[ \t]|$)")
 
 
 @magics_class
@@ -380,70 +377,3 @@ class VeMagics(Magics):
 def _stopped() -> list[str]:
     """Return what IPython shows for an interrupt instead of a traceback through us."""
     return ["KeyboardInterrupt: the cell was stopped."]
-
-
-def keep_empty_cells(lines: list[str]) -> list[str]:
-    """Give a cell that holds only our magic's line an empty line below it.
-
-    IPython refuses a cell magic without a body by printing a usage note, which programs that run notebooks take for
-    success. With a body, however empty, the magic itself can say what is missing, in an error.
-    """
-    if lines and _OURS.match(lines[0]) and not "".join(lines[1:]):
-        return [lines[0].rstrip("\n") + "\n", "\n"]
-    return lines
-
-
-keep_empty_cells.has_side_effects = True  # type: ignore[attr-defined]  # a terminal then doesn't take the line for a whole cell
-
-
-def load(shell: Any, notebook: Notebook | None = None) -> None:
-    """Register the magics with a shell, once.
-
-    Args:
-        shell: The running IPython shell.
-        notebook: What all magics share; made when first needed where None.
-    """
-    if shell.find_magic("chat", "cell") is None or not hasattr(shell, "_ve_magics"):
-        shell._ve_magics = VeMagics(shell, notebook)
-        shell.register_magics(shell._ve_magics)
-        if keep_empty_cells not in shell.input_transformers_cleanup:
-            shell.input_transformers_cleanup.append(keep_empty_cells)
-        _read_questions(shell)
-        shell.events.register("post_run_cell", shell._ve_magics.remember)
-        for name in _COMPLETED:
-            shell.set_hook("complete_command", shell._ve_magics.complete, str_key=name)
-
-
-def unload(shell: Any) -> None:
-    """Close what is open and take the magics away."""
-    magics = getattr(shell, "_ve_magics", None)
-    if magics is not None:
-        magics.unload()
-        shell.events.unregister("post_run_cell", magics.remember)
-        for name in _COMPLETED:
-            _forget_completer(shell, name)
-        transformers = shell.input_transformer_manager.token_transformers
-        transformers[:] = [one for one in transformers if one.__module__ != "ve_magics.magics.lines"]
-        del shell._ve_magics
-        if keep_empty_cells in shell.input_transformers_cleanup:
-            shell.input_transformers_cleanup.remove(keep_empty_cells)
-        for kind, names in (("cell", CELL_MAGICS), ("line", LINE_MAGICS)):
-            for name in names:
-                shell.magics_manager.magics[kind].pop(name, None)
-
-
-def _forget_completer(shell: Any, name: str) -> None:
-    """Take back a completer; IPython has a way to add one and none to remove it."""
-    completers = getattr(shell, "strdispatchers", {}).get("complete_command")
-    if completers is not None:
-        completers.strs.pop(name, None)
-
-
-def _read_questions(shell: Any) -> None:
-    """Have `%chat` lines read as questions, of which many end in the mark by which IPython asks for help."""
-    from ve_magics.magics.lines import AssignedQuestion, Question
-
-    transformers = shell.input_transformer_manager.token_transformers
-    for one in (Question, AssignedQuestion):
-        if one not in transformers:
-            transformers.append(one)
