@@ -16,6 +16,10 @@ from ve_magics.store.knowledge import Passage
 
 UNVERIFIED = "⚠ unverified"
 _DEFINITION = re.compile(r"^( {0,3}\[\d{1,3}\]):", re.MULTILINE)
+_BEGIN, _END = "\ue000", "\ue001"
+"""Stand around a number while its text is made safe; characters that no font has a meaning for."""
+_PLACE = re.compile(f"[{_BEGIN}{_END}]")
+_HELD = re.compile(f"{_BEGIN}(\\d+){_END}")
 _LEADING = re.compile(r"^(?:[-+]|(\d+)([.)]))")
 _LONGEST_QUOTE = 300
 
@@ -31,7 +35,7 @@ def bundle(cited: Cited, notes: Sequence[str] = ()) -> dict[str, str]:
     if not cited.citations:
         told.insert(0, "Nothing is cited: this answer does not rest on the documents.")
     plain = [cited.text]
-    markdown = [_linked(neutralise(_DEFINITION.sub(r"\1", cited.text)), cited.citations)]
+    markdown = [_linked(cited.text, cited.citations)]
     if cited.citations:
         plain.append("Sources\n" + "\n".join(_plain_source(one) for one in cited.citations))
         markdown.append("**Sources**\n\n" + "\n".join(_source(one) for one in cited.citations))
@@ -57,15 +61,20 @@ def listed(passages: Sequence[Passage], notes: Sequence[str] = ()) -> dict[str, 
     }
 
 
-def _linked(markdown: str, citations: Sequence[Citation]) -> str:
-    """Return safe Markdown with its numbers leading to their sources, and those that were not verified marked."""
+def _linked(text: str, citations: Sequence[Citation]) -> str:
+    """Return an answer as safe Markdown, its numbers leading to their sources, those that were not verified marked.
+
+    The numbers are taken out while the text is made safe, for brackets side by side could mean a link.
+    """
     by_number = {one.number: one for one in citations}
+    text = _PLACE.sub("", _DEFINITION.sub(r"\1", text))
     out, at = [], 0
-    for (begin, end), numbers in marks(markdown):
-        if all(number in by_number for number in numbers):
-            out += [markdown[at:begin], "".join(_mark(by_number[number]) for number in numbers)]
-            at = end
-    return "".join([*out, markdown[at:]])
+    for (begin, end), numbers in marks(text):
+        held = "".join(f"{_BEGIN}{number}{_END}" for number in numbers)
+        out += [text[at:begin], held]
+        at = end
+    safe = neutralise("".join([*out, text[at:]]))
+    return _HELD.sub(lambda found: _mark(by_number.get(int(found[1]), Citation(int(found[1])))), safe)
 
 
 def _mark(citation: Citation) -> str:

@@ -30,6 +30,8 @@ used, a line: [N] "words copied exactly from passage N that say it". If you have
 """What the model is told of how to answer; the same for every question, so that providers keep it in their caches."""
 
 _MARKER = re.compile(r"^[ \t>*#`]*={2,}[ \t]*QUOTES[ \t]*={2,}[ \t*#`]*$", re.MULTILINE)
+_BEGUN = re.compile(r"\n[ \t>*#`]*={2,}(?:[ \t]*Q?U?O?T?E?S?)?[ \t=]*\Z")
+"""A marker that an answer broke off in."""
 _QUOTE = re.compile(r"^[ \t>*-]*(?:\[(\d{1,3})\]|【(\d{1,3})】)[ \t:：]*(.*)$")
 _CODE_OR_MARK = re.compile(
     r"^[ \t]{0,3}(?P<fence>`{3,}|~{3,}).*?(?:^[ \t]{0,3}(?P=fence)[`~]*[ \t]*$|\Z)"
@@ -119,7 +121,7 @@ def _parted(answer: str) -> tuple[str, dict[int, list[str]]]:
     """Return the text before the quotes, and the quotes by number."""
     found = [*_MARKER.finditer(answer)]
     if not found:
-        return answer.rstrip(), {}
+        return _BEGUN.sub("", answer).rstrip(), {}
     quotes: dict[int, list[str]] = {}
     for line in answer[found[-1].end() :].splitlines():
         if match := _QUOTE.match(line):
