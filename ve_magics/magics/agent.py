@@ -117,6 +117,10 @@ def cast_of(notebook: Notebook, memory: ToolMemory, options: argparse.Namespace)
         ArgumentsError: It names a tool or an agent that isn't there, or nothing that could be called.
         ConfigError: An MCP server's row can't be used.
     """
+    if options.kb and notebook.session.mode in ("off", "record"):
+        notebook.library.shelf.base(
+            options.kb
+        )  # a recording may hold what was found in a base that isn't here
     box = Toolbox(notebook, memory, knowledge_base=options.kb or "", fresh=options.fresh)
     members = members_of(notebook, options)
     named = [*options.tools]

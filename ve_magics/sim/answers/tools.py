@@ -111,9 +111,9 @@ def plan(question: Question) -> list[Planned]:
     forced = choice is not None and choice.mode == "required"
     scores = {tool.name: fit(tool, question.text) for tool in tools}
     best = max(tools, key=lambda tool: scores[tool.name])
-    chosen = [
-        tool for tool in tools if scores[tool.name] >= WORTH and scores[tool.name] >= scores[best.name] / 2
-    ]
+    worthy = [tool for tool in tools if scores[tool.name] >= WORTH]
+    firsts = {_first(worthy, clause) for clause in clauses_of(question.text, worthy)} if worthy else set()
+    chosen = [tool for tool in worthy if scores[tool.name] >= scores[best.name] / 2 or tool.name in firsts]
     if not chosen and forced:
         chosen = [best]
     if forced and choice is not None and len(choice.names) == 1:
@@ -129,6 +129,12 @@ def plan(question: Question) -> list[Planned]:
             text = clauses[fits.index(max(fits))]
         planned += _calls(tool, text, question)
     return planned[:MOST_CALLS]
+
+
+def _first(tools: Sequence[Tool], clause: str) -> str:
+    """Return the name of the tool that fits a piece of a text best; empty where none does."""
+    best = max(tools, key=lambda tool: fit(tool, clause))
+    return best.name if fit(best, clause) >= WORTH else ""
 
 
 def clauses_of(text: str, tools: Sequence[Tool]) -> list[str]:
