@@ -121,11 +121,12 @@ def test_hostile_answer_does_nothing(lab: Any, lab_page: Any) -> None:
 
 
 def test_the_last_output_takes_over_without_a_jump(lab: Any, lab_page: Any) -> None:
-    """While an answer of usual length grows, and when it is finished, nothing vanishes for a frame and nothing scrolls."""
+    """While an answer of up to 3,000 tokens grows, and when it is finished, nothing vanishes for a frame and nothing scrolls."""
     text = "".join(
-        f"## Part {i}\n\nWords of **part {i}** that go on, and on.\n\n- a\n- b\n\n" for i in range(30)
+        f"## Part {i}\n\nWords of **part {i}** that go on, and on.\n\n- a\n- b\n\n" for i in range(180)
     )
-    lab_page.open(lab.write("jump.ipynb", [STREAM, f"stream({text!r})"]))
+    assert 11_000 < len(text) < 12_000
+    lab_page.open(lab.write("jump.ipynb", [STREAM, f"stream({text!r}, size=24)"]))
     lab_page.page.evaluate(WATCH)
     lab_page.run_all(wait=False)
     lab_page.page.wait_for_function("() => window.__frames.at(-1)[0] > 1500", timeout=60_000)

@@ -39,8 +39,13 @@ _STEP = 0.09
 """Seconds between two messages to the front end at least."""
 _STATUS_STEP = 1.0
 """Seconds between two updates of a line that only counts seconds."""
-_SHORT = 8_000
-"""Bytes up to which an answer stays one output. Giving several outputs up for one makes JupyterLab scroll."""
+_SHORT = 12_000
+"""Bytes up to which an answer stays one output, about 3,000 tokens.
+
+Giving several outputs up for one makes JupyterLab lose its place once: it takes all of them away before it lays the one
+out, and no message takes away some. With more bytes here a growing answer would be sent less than once a second to cost
+no more than `_BYTES_PER_BYTE`.
+"""
 _BLOCK = 600
 """Bytes of finished blocks of a longer one that are worth an output of their own."""
 _ENVELOPE = 900
