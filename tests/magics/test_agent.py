@@ -434,8 +434,9 @@ def test_budget_of_a_run(open_bench: Callable[..., Any], tmp_path: Path) -> None
     assert isinstance(ran.error.error, BudgetError)
     assert bench.asked == 0
     assert bench.run("%%agent mine/tutor --tools add --budget 90 -o found\nAdd 3 and 4.").error is None
-    assert found(bench).cost.amount is not None
-    assert 0 < found(bench).cost.amount < 90
+    amount = found(bench).cost.amount
+    assert amount is not None
+    assert 0 < amount < 90
 
 
 # What a line may say
