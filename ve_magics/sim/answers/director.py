@@ -52,6 +52,9 @@ _FIELDS = {
     "lens": "lens", "negative": "negative", "avoid": "negative",
     "prompt": "prompt", "提示词": "prompt",
 }  # fmt: skip
+_TOLD = 8
+"""Characters of a Chinese prompt that says by itself where it is and what happens."""
+
 _PLAIN = {
     "camera": ("slow push-in at eye level, steady", "平视，缓慢推进，画面稳定"),
     "style": ("cinematic realism with a shallow depth of field", "电影质感的写实风格，浅景深"),
@@ -119,12 +122,12 @@ def direct(prompt: str, name: str, *, chinese: bool) -> str:
 def _scene(text: str, *, chinese: bool) -> dict[str, str]:
     if chinese:
         place = _PLACE_ZH.search(text)
-        setting = "".join(place.groups()) if place else "开阔的自然环境"
+        setting = "".join(place.groups()) if place else "开阔的自然环境" if len(text) < _TOLD else ""
         subject = text[: place.start()] if place and place.start() else text
         action = text[place.end() :].strip("，, ") if place else ""
         return {
             "subject": subject.strip("，, ")[:20] or "主角",
-            "action": action[:24] or "缓缓移动",
+            "action": action[:24] or ("缓缓移动" if len(text) < _TOLD else ""),
             "setting": setting,
         }
     doing, place = _DOING.search(text), _PLACE.search(text)
