@@ -10,6 +10,7 @@ from ve_magics.dialects.fields import Fields, bad, decode_object
 from ve_magics.messages import ChatRequest, Effort, Message, OutputFormat, Tool, ToolChoice
 
 _NUMBER = (int, float)
+_EFFORTS = get_args(Effort)
 
 
 def decode_request(body: bytes, *, model: str = "", stream: bool | None = None) -> ChatRequest:
@@ -52,7 +53,7 @@ def decode_request(body: bytes, *, model: str = "", stream: bool | None = None) 
         seed=fields.whole("seed"),
         stop=fields.texts("stop"),
         n=fields.whole("n", 1),
-        effort=fields.one_of("reasoning_effort", get_args(Effort)),
+        effort=fields.one_of("reasoning_effort", _EFFORTS),
         verbosity=fields.one_of("verbosity", ("low", "medium", "high")),
         modalities=fields.texts("modalities"),
         service_tier=fields.text("service_tier"),

@@ -19,6 +19,8 @@ _KEPT_HERE = {
 }
 """Fields that need a server which remembers, and what to do instead."""
 
+_EFFORTS = get_args(Effort)
+
 
 def decode_request(body: bytes, *, model: str = "", stream: bool | None = None) -> ChatRequest:
     """Return the question in a request's body.
@@ -51,7 +53,7 @@ def decode_request(body: bytes, *, model: str = "", stream: bool | None = None) 
         top_p=fields.number("top_p"),
         logprobs=_include(fields),
         top_logprobs=fields.whole("top_logprobs", 0),
-        effort=reasoning.one_of("effort", get_args(Effort)),
+        effort=reasoning.one_of("effort", _EFFORTS),
         reasoning_summary=reasoning.text("summary"),
         verbosity=text.one_of("verbosity", ("low", "medium", "high")),
         service_tier=fields.text("service_tier"),
