@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+from contextlib import suppress
 
 from ve_magics.engine.knowledge.readers.blocks import UnreadableError
 
@@ -65,10 +66,10 @@ def _unmarked(data: bytes) -> tuple[str, str]:
             and sample[at::2].count(0) > 0.6 * len(sample[at::2])
             and not sample[1 - at :: 2].count(0)
         ):
-            try:
-                return data.decode(name), name
-            except UnicodeDecodeError:
-                continue
+            with suppress(UnicodeDecodeError):
+                text = data.decode(name)
+                if not any(ord(char) < 32 and char not in "\t\n\r\f" for char in text[:_SAMPLE]):
+                    return text, name
     raise UnreadableError("it is a binary file")
 
 

@@ -81,7 +81,7 @@ class _Page(HTMLParser):
             if tag == self._skipped[-1]:
                 self._skipped.append(tag)
             return
-        if tag in _SKIPPED or (tag not in _VOID and ("hidden", "") in attrs):
+        if tag in _SKIPPED or (tag not in _VOID and any(name == "hidden" for name, _ in attrs)):
             self.flush()
             self._skipped.append(tag)
         elif tag == "title":

@@ -59,7 +59,7 @@ def _page(page: Any, pdfium: Any) -> str:
     try:
         text = page.get_textpage()
         try:
-            return str(text.get_text_range()).replace("\r\n", "\n").replace("\ufffe", "-")
+            return str(text.get_text_range()).replace("\r\n", "\n").replace("\ufffe", "")
         finally:
             text.close()
     except pdfium.PdfiumError:

@@ -16,7 +16,7 @@ def read(text: str, *, delimiter: str = "") -> Reading:
 
     Args:
         text: Clean text.
-        delimiter: What parts the cells; guessed from the first lines where empty.
+        delimiter: What parts the cells; that of the first line where empty.
 
     Raises:
         UnreadableError: Its quotes don't match.
@@ -36,11 +36,6 @@ def read(text: str, *, delimiter: str = "") -> Reading:
 
 
 def _delimiter(text: str) -> str:
-    head = text.split("\n", 5)[:5]
-    return max(
-        ",;\t|",
-        key=lambda mark: (
-            min(line.count(mark) for line in head if line.strip() or len(head) == 1),
-            -",;\t|".index(mark),
-        ),
-    )
+    """Return what parts the cells of the head, which is the first line that holds anything."""
+    head = next((line for line in text.split("\n") if line.strip()), "")
+    return max(",;\t|", key=head.count)
