@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from ve_magics.engine.config import Config
+from ve_magics.engine.session import Session
+from ve_magics.magics.notebook import Notebook
 from ve_magics.magics.usage import VEGA_LITE, data, usage_parser
 from ve_magics.messages import Usage
 from ve_magics.store.ledger import Entry, Total
@@ -155,3 +158,39 @@ def test_nothing_in_those_days_and_help(open_bench: Callable[..., Any]) -> None:
     bench = open_bench()
     assert bench.run("%ve usage --since 1").text == "All notebooks, last 1 day: nothing was asked."
     assert bench.run("%ve usage --help").text == usage_parser().format_help()
+
+
+CELLS = (
+    "%%chat\nHello",
+    "%%chat\nWhat is recursion?",
+    "%%chat\nHello",
+    "%%video --seconds 1 --size 128x128 --no-expand\nA boat",
+)
+
+
+def test_what_was_spent_replays_as_it_was_recorded(bench: Any) -> None:
+    """In replay the answers count with what they had cost, repeats as repeats, so that the output is the same."""
+    bench.run("%ve record lesson")
+    for cell in CELLS:
+        assert bench.run(cell).error is None
+    recorded = {
+        flags: bench.run(f"%ve usage {flags}").outputs for flags in ("", "--by kind", "--by provider")
+    }
+    first = bench.notebook
+    path = first.session.notebook
+    bench.shell._ve_magics._notebook = bench.notebook = Notebook(
+        bench.shell,
+        Session(
+            config=Config(environ={"VE_RECORDING": "replay"}, directory=bench.folder, keyring=lambda _: None),
+            directory=bench.folder,
+            notebook=path,
+            data=bench.folder / "elsewhere",
+        ),
+    )
+    first.close()
+    assert bench.run("%ve usage").text == "Nothing was asked in this session."
+    for cell in CELLS:
+        assert bench.run(cell).error is None
+    assert {flags: bench.run(f"%ve usage {flags}").outputs for flags in recorded} == recorded
+    assert bench.run("%ve usage --all").text == "All notebooks: nothing was asked."
+    assert rows(bench.run("%ve usage"))["sim/tutor"][:2] == ["2", "1"]

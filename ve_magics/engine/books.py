@@ -14,6 +14,7 @@ from ve_magics.errors import StoreError
 from ve_magics.events import Accumulator
 from ve_magics.messages import ChatRequest, Usage
 from ve_magics.routing import Target
+from ve_magics.store.database import open_memory
 from ve_magics.store.ledger import Entry, Kind, Ledger
 
 
@@ -48,6 +49,8 @@ class Books:
         self._notebook = notebook
         self._warn = warn
         self._committed = committed
+        self._replayed: list[Entry] = []
+        self._replayed_keys: set[str] = set()
         self.purse = Purse(config.budget, self._spent)
 
     def _spent(self, here: bool) -> float:
@@ -132,6 +135,43 @@ class Books:
                 cached=True,
             )
         )
+
+    def replay(
+        self, key: str, served: str, usage: Usage | None, cost: catalog.Cost, *, kind: Kind = "chat"
+    ) -> None:
+        """Note an answer that a recording gave, as the line that it was when it was made; nothing is spent.
+
+        Args:
+            key: The request's digest; one that was noted before is a repeat, as the session's cache would give it.
+            served: `provider/model` that had answered.
+            usage: What that used.
+            cost: What that had cost.
+            kind: What was made.
+        """
+        provider, _, model = served.partition("/")
+        repeat = key in self._replayed_keys
+        self._replayed_keys.add(key)
+        self._replayed.append(
+            Entry(
+                at=time.time(),
+                provider=provider,
+                model=model,
+                kind=kind,
+                usage=Usage() if repeat else usage or Usage(),
+                cost=0.0 if repeat else cost.amount,
+                saved=cost.amount if repeat else cost.saved,
+                notebook=self._notebook(),
+                session=self._session,
+                cached=repeat,
+            )
+        )
+
+    def replayed(self) -> Ledger:
+        """Return a book of its own, in memory, of what the recording's answers had cost."""
+        ledger = Ledger(open_memory())
+        for entry in self._replayed:
+            ledger.add(entry)
+        return ledger
 
     def write(
         self, target: Target, usage: Usage | None, *, kind: Kind = "chat", request_id: str = ""

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ve_magics.catalog import Cost
 from ve_magics.engine.filming import film_key
 from ve_magics.engine.recording import Film, Recording
 from ve_magics.engine.session import Session
@@ -49,7 +50,11 @@ def recorded_film(
     for recording in session.replays:
         film = recording.film(key, cell=cell)
         if film is not None:
-            return RecordedFilm(film, recording)
+            found = RecordedFilm(film, recording)
+            cost = found.facts.get("cost")
+            known = Cost(float(cost)) if isinstance(cost, (int, float)) else Cost()
+            session.books.replay(key, film.served, None, known, kind="video")
+            return found
     if session.mode == "replay":
         raise session.lacks(cell)
     return None

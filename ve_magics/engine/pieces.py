@@ -195,6 +195,8 @@ async def ask(
         for recording in session.replays:
             known = shelf.find(recording, key, trace, cell)
             if known is not None:
+                served = str(trace.served or "")
+                session.books.replay(key, served, known.usage, trace.cost, kind=shelf.kind)
                 return known
     if session.mode == "replay":
         raise session.lacks(cell)

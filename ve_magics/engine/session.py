@@ -279,6 +279,8 @@ class Session:
                 self._keep_recorded(key, request, kept, cell)
             if trace.source == "cache":
                 self.books.remember(kept.served, kept.cost)
+            elif trace.source == "recording":
+                self.books.replay(key, kept.served, kept.response.usage, kept.cost)
             for event in _replayed(kept, trace):
                 yield event
             return

@@ -72,7 +72,8 @@ def usage(notebook: Notebook, words: Sequence[str]) -> None:
         return
     session = notebook.session
     whole = options.all or options.since is not None
-    totals = session.ledger.totals(
+    replaying = session.mode == "replay" and not whole
+    totals = (session.books.replayed() if replaying else session.ledger).totals(
         GROUPS[options.by],
         session=None if whole else session.id,
         since=0.0 if options.since is None else time.time() - options.since * _DAY,
