@@ -6,6 +6,7 @@ access     tokens: who may ask what
 accounts   budgets, and the ledger
 chat       questions and answers; stream is how an answer goes out while it comes
 singles    vectors, pictures, ranks
+videos     films: orders is how one is ordered, following sees it made, files is how it is sent
 listing    the models; counting the tokens of a question
 trail      what headers tell about the way to an answer
 metrics    what is counted

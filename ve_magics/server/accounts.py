@@ -22,6 +22,7 @@ from ve_magics.errors import BudgetError, StoreError
 from ve_magics.messages import ChatRequest, Usage
 from ve_magics.routing import Target
 from ve_magics.server.access import Grant
+from ve_magics.server.outstanding import outstanding
 from ve_magics.store.ledger import Entry, Kind
 
 _LOG = logging.getLogger("ve_magics.server")
@@ -81,15 +82,24 @@ class Accounts:
         self._flushing: asyncio.TimerHandle | None = None
 
     def spent(self, name: str) -> float:
-        """Return the US dollars that a holder has spent; everybody, notebooks included, for no name."""
+        """Return the US dollars that a holder has spent; everybody, notebooks included, for no name.
+
+        Videos in the making count as spent.
+        """
         known = self._balances.get(name)
         if known is not None and self._clock() < known[1]:
             return known[0]
         self.flush()
         ledger = self._session.ledger
-        amount = (ledger.spent(notebook=book_of(name)) if name else ledger.spent()).known
+        owner = book_of(name) if name else None
+        amount = ledger.spent(notebook=owner).known + outstanding(self._session, owner)
         self._balances[name] = (amount, self._clock() + FRESH)
         return amount
+
+    def reread(self, grant: Grant) -> None:
+        """Forget what a holder has spent, for it has ordered a video: it is read anew when it is next needed."""
+        for name in (grant.name, _EVERYBODY):
+            self._balances.pop(name, None)
 
     def _limits(self, grant: Grant) -> list[tuple[str, float, str]]:
         """Return the limits that hold for a holder: whose balance, how much, what it is called."""

@@ -21,6 +21,7 @@ from ve_magics.server.paths import Place, dialect_of, place_of
 from ve_magics.server.refusals import ClientLeftError, MethodError, encoded, told, unknown_path
 from ve_magics.server.singles import SingleEndpoints
 from ve_magics.server.trail import failure_fields, trail
+from ve_magics.server.videos import Teller, VideoEndpoints, teller
 
 BODY_LIMIT = 64 * 1024 * 1024
 """Most bytes of a request's body."""
@@ -63,6 +64,9 @@ class ServerApp:
         self.accounts = Accounts(session)
         self._chat = ChatEndpoint(session, self.accounts, self.metrics, Pace() if pace is None else pace)
         self._singles = SingleEndpoints(session, self.accounts, self.metrics)
+        self._videos = VideoEndpoints(
+            session, self.accounts, self.metrics, body_limit=body_limit, body_seconds=body_seconds
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection's message or lifespan, as ASGI wants it."""
@@ -79,7 +83,9 @@ class ServerApp:
 
     async def _live(self, receive: Receive, send: Send) -> None:
         while (await receive())["type"] != "lifespan.shutdown":
+            self._videos.following.resume()
             await send({"type": "lifespan.startup.complete"})
+        await self._videos.following.aclose()
         self.accounts.flush()
         await self._session.aclose()
         await send({"type": "lifespan.shutdown.complete"})
@@ -103,6 +109,9 @@ class ServerApp:
                 await reply.whole(200, b'{"status":"ok"}')
                 return
             grant = self._access.grant(headers, scope["query_string"])
+            if place.video is not None:
+                await self._videos.answer(place, grant, scope, headers, receive, reply)
+                return
             if place.methods != ("POST",):
                 await self._look(place, dialect, grant, reply)
                 return
@@ -116,7 +125,7 @@ class ServerApp:
         except (ClientLeftError, asyncio.CancelledError):
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the client is told in its own dialect
-            await self._fail(reply, dialect, trace, told(error))
+            await self._fail(reply, teller(place, dialect), trace, told(error))
 
     async def _answer(self, place: Place, asked: Asked, reply: Reply) -> None:
         match place.what:
@@ -142,7 +151,7 @@ class ServerApp:
                 text = self.metrics.text(self._session.gateway.router).encode()
                 await reply.whole(200, text, media_type=_PROMETHEUS)
 
-    async def _fail(self, reply: Reply, dialect: Dialect, trace: Trace, error: VeError) -> None:
+    async def _fail(self, reply: Reply, dialect: Teller, trace: Trace, error: VeError) -> None:
         self.metrics.refused(error)
         if reply.begun:
             reply.abort()

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from ve_magics.engine.gateway import Trace
 from ve_magics.errors import VeError
+from ve_magics.jobs import Job
 from ve_magics.routing import Router
 from ve_magics.server.accounts import Booked
 
@@ -51,10 +52,13 @@ class Metrics:
         self._unknown_cost: Counter[str] = Counter()
         self._refused: Counter[str] = Counter()
         self._broken: Counter[str] = Counter()
+        self._films: Counter[tuple[str, str]] = Counter()
         self._duration = Histogram()
         self._first_token = Histogram()
         self.open = 0
         self.left = 0
+        self.films = 0
+        self.sent = 0
 
     def answered(self, dialect: str, trace: Trace, lines: Iterable[Booked], seconds: float) -> None:
         """Count one request that reached the gateway, and what is paid for it, whoever is paid."""
@@ -74,6 +78,20 @@ class Metrics:
                 self._unknown_cost[paid] += 1
             else:
                 self._cost[paid] += line.cost.amount  # type: ignore[assignment]  # a Counter adds floats as well
+
+    def ordered(self, target: str) -> None:
+        """Count one video that was ordered."""
+        self._films[target, "ordered"] += 1
+
+    def filmed(self, job: Job) -> None:
+        """Count one video that has ended, and what is paid for it."""
+        target = f"{job.provider}/{job.model}"
+        self._films[target, job.state] += 1
+        if job.state == "succeeded" or job.fetches:
+            if job.cost is None:
+                self._unknown_cost[target] += 1
+            else:
+                self._cost[target] += job.cost  # type: ignore[assignment]  # as above
 
     def refused(self, error: VeError) -> None:
         """Count one request that was answered with an error."""
@@ -112,6 +130,13 @@ class Metrics:
         lines += [f"ve_refused_total{_labels(reason=r)} {n}" for r, n in sorted(self._refused.items())]
         lines.append("# TYPE ve_broken_streams_total counter")
         lines += [f"ve_broken_streams_total{_labels(reason=r)} {n}" for r, n in sorted(self._broken.items())]
+        lines.append("# TYPE ve_videos_total counter")
+        lines += [
+            f"ve_videos_total{_labels(target=target, outcome=outcome)} {count}"
+            for (target, outcome), count in sorted(self._films.items())
+        ]
+        lines += ["# TYPE ve_videos_in_the_making gauge", f"ve_videos_in_the_making {self.films}"]
+        lines += ["# TYPE ve_video_bytes_total counter", f"ve_video_bytes_total {self.sent}"]
         lines += ["# TYPE ve_clients_left_total counter", f"ve_clients_left_total {self.left}"]
         lines += ["# TYPE ve_open_requests gauge", f"ve_open_requests {self.open}"]
         lines.append("# HELP ve_target_state 0 closed, 1 half open, 2 open\n# TYPE ve_target_state gauge")

@@ -17,6 +17,12 @@ What = Literal[
     "model",
     "metrics",
     "health",
+    "videos",
+    "video",
+    "content",
+    "remix",
+    "generations",
+    "generation",
 ]
 
 GET = ("GET", "HEAD")
@@ -33,6 +39,7 @@ class Place:
         methods: By which it is asked.
         model: The model that the path names.
         stream: Whether the path asks for a stream; None where it doesn't say.
+        video: Id of the video that the path names; empty at the paths of all videos, None at all others.
     """
 
     what: What
@@ -40,6 +47,7 @@ class Place:
     methods: tuple[str, ...] = POST
     model: str = ""
     stream: bool | None = None
+    video: str | None = None
 
 
 _PLACES: Mapping[str, Place] = {
@@ -50,6 +58,8 @@ _PLACES: Mapping[str, Place] = {
     "/v1/embeddings": Place("embeddings"),
     "/v1/images/generations": Place("images"),
     "/v1/rerank": Place("rerank"),
+    "/v1/videos": Place("videos", methods=(*GET, "POST"), video=""),
+    "/v1/video/generations": Place("generations", video=""),
     "/v1/models": Place("models", methods=GET),
     "/v1beta/models": Place("models", methods=GET),
     "/healthz": Place("health", methods=GET),
@@ -58,6 +68,13 @@ _PLACES: Mapping[str, Place] = {
 
 _GEMINI = re.compile(r"/v1(?:beta|alpha)?/models/(?P<model>.+):(?P<verb>[A-Za-z]+)", re.DOTALL)
 _MODEL = re.compile(r"/v1(?:beta)?/models/(?P<model>.+)", re.DOTALL)
+_GENERATION = re.compile(r"/v1/video/generations/(?P<id>[^/]+)")
+_VIDEO = re.compile(r"/v1/videos/(?P<id>[^/]+)(?:/(?P<what>content|remix))?")
+_VIDEOS: Mapping[str | None, tuple[What, tuple[str, ...]]] = {
+    None: ("video", (*GET, "DELETE")),
+    "content": ("content", GET),
+    "remix": ("remix", POST),
+}
 _VERBS: Mapping[str, tuple[What, bool | None]] = {
     "generateContent": ("chat", False),
     "streamGenerateContent": ("chat", True),
@@ -79,6 +96,17 @@ def place_of(path: str) -> Place | None:
     found = _MODEL.fullmatch(path)
     if found:
         return Place("model", methods=GET, model=found["model"])
+    return _video_place(path)
+
+
+def _video_place(path: str) -> Place | None:
+    found = _GENERATION.fullmatch(path)
+    if found:
+        return Place("generation", methods=GET, video=found["id"])
+    found = _VIDEO.fullmatch(path)
+    if found:
+        what, methods = _VIDEOS[found["what"]]
+        return Place(what, methods=methods, video=found["id"])
     return None
 
 

@@ -64,6 +64,32 @@ def encoded(coding: str) -> BadRequestError:
     )
 
 
+def key_reused() -> BadRequestError:
+    """Return the error for an idempotency key that another order has used."""
+    error = BadRequestError(
+        "This idempotency key was used for another order.",
+        status=422,
+        code="idempotency_key_reused",
+        param="Idempotency-Key",
+        hint="Use a fresh one for each order, and the same one to repeat it.",
+    )
+    error.http_status = 422
+    return error
+
+
+def unknown_video(name: str) -> NotFoundError:
+    """Return the error for a video that the holder of this token doesn't have."""
+    shown = name[:80].encode("ascii", "replace").decode()
+    return NotFoundError(f"There is no video {shown!r}.", status=404, code="not_found", param="video_id")
+
+
+def conflict(message: str, code: str, *, status: int = 409) -> BadRequestError:
+    """Return the error for something that can't be done with a video as it is: 409, or 404 and 410 where it is gone."""
+    error = BadRequestError(message, status=status, code=code, param="video_id")
+    error.http_status = status
+    return error
+
+
 def unknown_path(method: str, path: str) -> NotFoundError:
     """Return the error for a path where nothing is."""
     shown = path[:200].encode("ascii", "replace").decode()

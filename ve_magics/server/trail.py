@@ -20,9 +20,9 @@ def trail(trace: Trace) -> Fields:
     attempts = len(trace.attempts) if trace.served is None else len(failures) + 1
     tried = ", ".join(f"{attempt.target};{attempt.failure}" for attempt in failures)
     return (
-        *((("x-ve-target", _plain(str(trace.served))),) if trace.served is not None else ()),
+        *((("x-ve-target", plain(str(trace.served))),) if trace.served is not None else ()),
         ("x-ve-attempts", str(attempts)),
-        *((("x-ve-tried", _plain(tried)),) if tried else ()),
+        *((("x-ve-tried", plain(tried)),) if tried else ()),
     )
 
 
@@ -38,7 +38,7 @@ def failure_fields(error: VeError) -> Fields:
     if wait is not None and math.isfinite(wait):
         fields.append(("retry-after", str(max(1, math.ceil(wait)))))
     if request_id := getattr(error, "request_id", None):
-        fields.append(("x-request-id", _plain(str(request_id))))
+        fields.append(("x-request-id", plain(str(request_id))))
     if isinstance(error, AuthError):
         fields.append(("www-authenticate", "Bearer"))
     if isinstance(error, MethodError):
@@ -46,6 +46,6 @@ def failure_fields(error: VeError) -> Fields:
     return tuple(fields)
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Return a text as a header can carry it."""
     return "".join(letter if " " <= letter <= "~" else "?" for letter in text)[:2000]

@@ -102,6 +102,24 @@ class JobStore:
             (notebook, notebook, *[msgspec.json.encode(list(states)).decode()] * 2, limit),
         )
 
+    def page(
+        self, notebook: str, *, after: str = "", limit: int = 20, newest_first: bool = True
+    ) -> tuple[Job, ...]:
+        """Return a part of one notebook's jobs.
+
+        Args:
+            notebook: Whose.
+            after: Id of the job before the first one; empty for the beginning.
+            limit: At most so many.
+            newest_first: The order.
+        """
+        way, order = ("<", "DESC") if newest_first else (">", "ASC")
+        past = f"AND (created, rowid) {way} (SELECT created, rowid FROM jobs WHERE id = ?)"  # noqa: S608 - constants
+        return self._jobs(
+            f"WHERE notebook = ? {past if after else ''} ORDER BY created {order}, rowid {order} LIMIT ?",
+            (notebook, *((after,) if after else ()), limit),
+        )
+
     def unfinished(self) -> tuple[Job, ...]:
         """Return every job with which something is still to be done, the newest first."""
         return self.find(states=UNFINISHED)

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from ve_magics.dialects.fields import decode_object
 from ve_magics.dialects.videos.forms import decode_form
 from ve_magics.dialects.videos.limits import dimensions
 from ve_magics.errors import ArgumentsError, BadRequestError
@@ -30,9 +31,9 @@ def decode_body(body: bytes, headers: Mapping[str, str]) -> tuple[dict[str, Any]
     content_type = headers.get("content-type", "")
     if not content_type.lower().startswith("multipart/form-data"):
         try:
-            return msgspec.json.decode(body, type=dict[str, Any]), None
-        except msgspec.DecodeError as error:
-            raise wrong("The body is neither a form nor a JSON object.", None) from error
+            return decode_object(body), None
+        except BadRequestError as error:
+            raise wrong(f"The body is neither a form nor a JSON object. {error.message}", None) from error
     fields: dict[str, Any] = {}
     picture = None
     for part in decode_form(content_type, body):

@@ -120,6 +120,7 @@ class VideoEngine:
         parent: str = "",
         stem: str = "",
         said: str = "",
+        job_id: str = "",
     ) -> Job:
         """Write a job down and begin to drive it; returns before anything is sent.
 
@@ -131,6 +132,7 @@ class VideoEngine:
             cell: Id of its cell.
             parent: Our id of the job that this one remixes.
             said: The user's own prompt, where a director wrote the request's.
+            job_id: Our id of the job, where the caller makes sure that an order has only one; a fresh one where empty.
             stem: Name of its file without ending; one that holds the job's id where empty. A file of that name
                 that is not the same to the byte is never overwritten: the next free number is added.
 
@@ -138,12 +140,12 @@ class VideoEngine:
             ConfigError: There is no such provider.
             ArgumentsError: The request can't be read.
             UnsupportedError: The provider makes no videos, or not this one.
-            StoreError: The job can't be written down; nothing was sent.
+            StoreError: The job can't be written down, or there is one with this id; nothing was sent.
         """
         self._means.speaks(provider, request.model).check(request)
         now = self._means.clock()
         job = Job(
-            id=f"video_{self._new_id()}",
+            id=job_id or f"video_{self._new_id()}",
             key=self._new_id(),
             provider=provider,
             request=request,
