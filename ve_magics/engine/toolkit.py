@@ -6,22 +6,22 @@ import html
 import re
 from collections.abc import Callable
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urljoin
 
 import msgspec
 
 from ve_magics.dialects.images import ImageRequest
 from ve_magics.engine.agent.builtin import fetch_offer, image_offer, python_offer, video_offer
 from ve_magics.engine.agent.values import Arguments, CallMoved, Offer, Situation
-from ve_magics.engine.fetching import MOST_REDIRECTS, Resolve, check_public, resolve
+from ve_magics.engine.fetching import Resolve, resolve
 from ve_magics.engine.filming import film_key
 from ve_magics.engine.films import copy_film, keep_film, recorded_film
+from ve_magics.engine.pages import fetch_page
 from ve_magics.engine.session import Session
 from ve_magics.engine.trace import Trace
-from ve_magics.engine.transport import Deadlines, WireCall
+from ve_magics.engine.transport import Deadlines
 from ve_magics.errors import ToolArgumentsError, ToolFailedError, UnsupportedError
 from ve_magics.jobs import Job, VideoRequest
 from ve_magics.messages import Text
@@ -197,24 +197,18 @@ class Toolkit:
     # Pages
 
     async def _fetch(self, url: str) -> str:
-        call = WireCall("GET", url.strip(), (("Accept", "text/html, text/plain, application/json;q=0.9"),))
-        for _ in range(MOST_REDIRECTS + 1):
-            addresses = await check_public(call.url, resolve=self._resolve)
-            reply = await self._session.gateway.transport.send(replace(call, addresses=addresses), PAGE)
-            try:
-                if reply.status in (301, 302, 303, 307, 308):
-                    call = replace(call, url=urljoin(call.url, reply.headers.get("location", "")))
-                    continue
-                if reply.status >= 300:
-                    raise ToolFailedError(f"{call.url} answered with status {reply.status}.")
-                kind = reply.headers.get("content-type", "text/html").partition(";")[0].strip().lower()
-                if not (kind.startswith("text/") or kind.endswith(("json", "xml"))):
-                    raise ToolFailedError(f"{call.url} is no text but {kind}.")
-                body = (await reply.read(PAGE_LIMIT, truncate=True)).decode("utf-8", "replace")
-                return words_of(body) if kind in ("text/html", "application/xhtml+xml") else body
-            finally:
-                await reply.aclose()
-        raise ToolFailedError(f"{url} redirects too often.")
+        page = await fetch_page(
+            url.strip(),
+            self._session.gateway.transport,
+            resolve=self._resolve,
+            deadlines=PAGE,
+            largest=PAGE_LIMIT,
+        )
+        kind = (page.media_type or "text/html").partition(";")[0].strip().lower()
+        if not (kind.startswith("text/") or kind.endswith(("json", "xml"))):
+            raise ToolFailedError(f"{url} is no text but {kind}.")
+        text = page.data.decode("utf-8", "replace")
+        return words_of(text) if kind in ("text/html", "application/xhtml+xml") else text
 
 
 def words_of(page: str) -> str:
