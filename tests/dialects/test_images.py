@@ -146,3 +146,10 @@ def test_what_is_written_is_read_again() -> None:
     )
     assert decode_response(encode_response(response), OPENAI) == response
     assert json.loads(encode_response(ImageResponse(images=()), created=9))["created"] == 9
+
+
+def test_fewer_prompts_than_pictures() -> None:
+    """A picture whose prompt nobody told goes out without one."""
+    pictures = (Image(url="https://x.test/a"), Image(url="https://x.test/b"))
+    reply = json.loads(encode_response(ImageResponse(images=pictures, prompts=("a fox",))))
+    assert [row.get("revised_prompt") for row in reply["data"]] == ["a fox", None]
