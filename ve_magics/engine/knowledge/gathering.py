@@ -105,8 +105,8 @@ def gather(roots: tuple[str, ...]) -> Gathered:
             walked = _walk(path, found.problems)
         elif not os.path.lexists(root) and _MAGIC.search(root):
             walked = _matching(root, found.problems)
-        else:
-            walked = iter([(path, path.name)])
+        else:  # a file that is gone is no problem: it leaves
+            walked = iter([(path, path.name)] if os.path.lexists(root) else [])
         folder = path.is_dir()
         for file, name in sorted(walked, key=lambda pair: pair[1]):
             if folder and not readable(file.name):
@@ -180,7 +180,7 @@ def _matching(pattern: str, problems: list[Problem] | None = None) -> Iterator[t
     fixed = next(at for at, part in enumerate(parts) if _MAGIC.search(part))
     base, rest = Path(*parts[:fixed]), "/".join(parts[fixed:])
     matches = re.compile(_translated(rest), re.DOTALL).fullmatch
-    if "/" not in rest:  # no need to look below
+    if "/" not in rest and "**" not in rest:  # no need to look below
         try:
             names = sorted(entry.name for entry in os.scandir(base) if not entry.is_dir())
         except OSError:

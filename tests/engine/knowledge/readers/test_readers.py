@@ -362,6 +362,8 @@ def test_a_damaged_part_is_told() -> None:
         ("這是一個用大五碼保存的檔案，裡面有中文。", "big5", "big5"),
         ("これは日本語のテキストファイルです。", "shift_jis", "shift_jis"),
         ("これは日本語のテキストファイルです。", "euc_jp", "euc_jp"),
+        ("用国标编码保存的文件，里面有中文。", "gb18030", "gb18030"),
+        ("이것은 한국어로 된 문서입니다.", "euc_kr", "euc_kr"),
         ("Le café était fermé, “déjà vu”.", "cp1252", "cp1252"),
     ],
 )
@@ -418,5 +420,10 @@ def test_no_bytes_break_a_reader(data: bytes, suffix: str) -> None:
 def test_readers_look_at_the_repository(request: pytest.FixtureRequest) -> None:
     """This project's own documents and code are read."""
     root = Path(request.config.rootpath)
-    for path in (root / "docs" / "chat.md", root / "docs" / "video.md", root / "README.zh-CN.md", *root.glob("notebooks/*.ipynb")):
+    for path in (
+        root / "docs" / "chat.md",
+        root / "docs" / "video.md",
+        root / "README.zh-CN.md",
+        root / "notebooks" / "quickstart.ipynb",
+    ):
         assert read(path.read_bytes(), path.name).title

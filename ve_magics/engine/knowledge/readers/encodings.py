@@ -88,7 +88,18 @@ def _plausible(data: bytes, name: str) -> float:
     )
     if ordinary < _PLAUSIBLE * len(beyond):
         return 0.0
-    telling = sum(char in _COMMON or ord(char) in _KANA or ord(char) in _HANGUL for char in beyond)
+    ideographs = sum(ord(char) in _IDEOGRAPHS for char in beyond)
+    match name:
+        case "euc_kr" if ideographs > 0.15 * len(beyond):  # Chinese bytes look like a mixture
+            return 0.0
+        case "euc_kr":
+            telling = sum(ord(char) in _HANGUL for char in beyond)
+        case "shift_jis" | "euc_jp":
+            telling = sum(ord(char) in _KANA for char in beyond)
+            if telling < 0.2 * len(beyond):
+                return 0.0
+        case _:
+            telling = sum(char in _COMMON for char in beyond)
     return ordinary / len(beyond) + telling / len(beyond)
 
 
