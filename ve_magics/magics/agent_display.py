@@ -197,11 +197,12 @@ class AgentDisplay:
         if not now_or_never and (now < self._next or not ripe):
             return
         self._next, self._patience = now + _STEP, now + _PATIENCE
+        allowed = _BYTES_AT_ONCE + _BYTES_PER_BYTE * self._received - self._sent
+        if self._screen is None or self._size > allowed:
+            return
         markdown = self._markdown(now - self._began)
         size = _ENVELOPE + len(markdown.encode("utf-8", "replace"))
-        if self._screen is None or not markdown or markdown == self._shown:
-            return
-        if self._sent + size <= _BYTES_AT_ONCE + _BYTES_PER_BYTE * self._received:
+        if markdown and markdown != self._shown and size <= allowed:
             (self._screen.update if self._shown else self._screen.show)(markdown, self._name)
             self._shown, self._size = markdown, size
             self._sent += size

@@ -59,4 +59,7 @@ def ask(question: str, read: Callable[[str], str]) -> str:
 
 def _clean(question: str) -> str:
     """Return a question without what could hide a part of it from its reader."""
-    return mask(_CONTROLS.sub("\ufffd", question), limit=_LONGEST)
+    lines = _CONTROLS.sub("\ufffd", question).split("\n")
+    return "\n".join(
+        f"{line[: len(line) - len(line.lstrip())]}{mask(line, limit=_LONGEST)}" for line in lines
+    )

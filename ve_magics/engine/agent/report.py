@@ -86,8 +86,8 @@ class StepTold:
 
     @property
     def text(self) -> str:
-        """The words of the answer so far."""
-        return self.accumulator.text
+        """The words of the answer so far; those for not answering where it doesn't."""
+        return self.accumulator.text or self.accumulator.response().message.refusal
 
 
 class Report:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from ve_magics.messages import ChatRequest, FinishReason, Image, Message, Part, Text, ToolResult
+from ve_magics.messages import ChatRequest, File, FinishReason, Image, Message, Part, Text, ToolResult
 
 _WIDE = re.compile(r"[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 _WORD = re.compile(r"[A-Za-z]+(?:'[a-z]+)?")
@@ -146,7 +146,10 @@ class Question:
         asked = [m for m in request.messages if m.role == "user" and _speaks(m)]
         asked = [m for m in asked if m.text.strip() or not _shows_results(m, request.messages)]
         last = asked[-1] if asked else Message("user")
-        text = shortened("\n".join(part.text for part in last.parts if isinstance(part, Text)).strip())
+        said = "\n".join(part.text for part in last.parts if isinstance(part, Text)).strip()
+        text = shortened(
+            "\n\n".join([said, *(_read(part) for part in last.parts if isinstance(part, File))]).strip()
+        )
         images = tuple(part for part in last.parts if isinstance(part, Image))
         digest = hashlib.blake2b(msgspec.json.encode(request.messages), digest_size=6).digest()
         return cls(
@@ -168,6 +171,13 @@ class Question:
     def say(self, english: str, chinese: str) -> str:
         """Return the wording in the language that is wanted."""
         return chinese if self.chinese else english
+
+
+def _read(file: File) -> str:
+    """Return the words of a document that is plain text; nothing of any other kind."""
+    if not file.media_type.startswith("text/") and file.media_type != "application/json":
+        return ""
+    return file.data[: 4 * LONGEST].decode("utf-8", "replace").strip()
 
 
 def shortened(text: str) -> str:
