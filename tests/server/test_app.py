@@ -403,3 +403,12 @@ async def test_a_failure_that_can_t_be_told_drops_the_connection(tmp_path: Path)
     await app({**scope, "type": "websocket"}, receive, send)
     assert sent == ["http.response.start", "http.response.body"]
     await session.aclose()
+
+
+def test_who_has_read_all_has_not_left(tmp_path: Path) -> None:
+    """Answers that were read to their end, whole or streamed, count nobody as gone."""
+    with Running(tmp_path, "") as server:
+        for stream in (False, True):
+            assert server.chat("sim/tutor", stream=stream).status == 200
+        assert server.app.metrics.left == 0
+        assert "ve_clients_left_total 0" in server("/metrics", method="GET").body.decode()

@@ -121,7 +121,7 @@ class ServerApp:
             body = await read_body(receive, headers, limit=self._limit, seconds=self._seconds)
             alt = parse_qs(scope["query_string"].decode("latin-1")).get("alt", [""])[-1]
             asked = Asked(dialect, grant, headers, body, place.model, place.stream, alt, trace)
-            await unless_left(receive, self._answer(place, asked, reply))
+            await unless_left(receive, reply, self._answer(place, asked, reply))
         except (ClientLeftError, asyncio.CancelledError):
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the client is told in its own dialect

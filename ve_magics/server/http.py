@@ -25,11 +25,13 @@ class Reply:
 
     Attributes:
         begun: Whether status and headers are out, so that nothing but the body can be said any more.
+        ended: Whether its last piece is on its way, so that a client that leaves misses nothing.
     """
 
     def __init__(self, send: Send) -> None:
         self._send = send
         self.begun = False
+        self.ended = False
 
     async def begin(self, status: int, headers: Headers) -> None:
         """Send status and headers."""
@@ -39,6 +41,7 @@ class Reply:
 
     async def write(self, data: bytes, *, more: bool = True) -> None:
         """Send a piece of the body; waits while the client doesn't read."""
+        self.ended = not more
         await self._send({"type": "http.response.body", "body": data, "more_body": more})
 
     async def whole(self, status: int, data: bytes, *, media_type: str = JSON, headers: Headers = ()) -> None:
@@ -95,8 +98,8 @@ async def read_body(receive: Receive, headers: Mapping[str, str], *, limit: int,
         raise too_slow(seconds) from None
 
 
-async def unless_left(receive: Receive, work: Awaitable[None]) -> None:
-    """Do some work, and drop it as soon as the client leaves.
+async def unless_left(receive: Receive, reply: Reply, work: Awaitable[None]) -> None:
+    """Do the work of a reply, and drop it as soon as the client leaves before the reply's end.
 
     Dropping means cancelling: a stream from a provider is closed at once, so that nothing more is paid.
 
@@ -111,8 +114,9 @@ async def unless_left(receive: Receive, work: Awaitable[None]) -> None:
         nonlocal left
         while (await receive())["type"] != "http.disconnect":
             pass
-        left = True
-        working.cancel()
+        if not reply.ended:
+            left = True
+            working.cancel()
 
     watching = asyncio.create_task(watch())
     try:

@@ -154,7 +154,7 @@ class VideoEndpoints:
             if coding not in ("identity", ""):
                 raise encoded(coding)
             visit.body = await read_body(receive, headers, limit=self._limit, seconds=self._seconds)
-        await unless_left(receive, self._do(visit, reply))
+        await unless_left(receive, reply, self._do(visit, reply))
 
     async def _do(self, visit: Visit, reply: Reply) -> None:
         match visit.place.what, visit.method:
