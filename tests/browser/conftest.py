@@ -200,6 +200,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory, require: Callable[[object, str
             "--ServerApp.port_retries=200",
             f"--ServerApp.root_dir={root}",
             "--expose-app-in-browser",
+            "--JupyterNotebookApp.expose_app_in_browser=True",
             "--LabApp.news_url=None",
         ],
         env=env,
