@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,7 @@ def test_a_build_shows_when_it_finishes_and_not_before(store: KnowledgeStore, tm
 def test_a_build_that_broke_off_is_gone_on_with(store: KnowledgeStore) -> None:
     """The next build begins with what was put in already; what it puts in again takes its place."""
     filled(store, one="old words")
-    with pytest.raises(KeyError), store.building() as writer:
+    with suppress(KeyError), store.building() as writer:
         writer.put(document("one", "2"), cut("newer words"))
         writer.put(document("two"), cut("second words"))
         raise KeyError
@@ -143,9 +144,11 @@ def test_only_one_kernel_builds(store: KnowledgeStore, tmp_path: Path) -> None:
     filled(store, one="words")
     other = SqliteKnowledge(tmp_path / "base.sqlite")
     with store.building():
-        with pytest.raises(StoreBusyError, match="Another kernel is building the knowledge base 'base'"):
-            with other.building():
-                pass
+        with (
+            pytest.raises(StoreBusyError, match="Another kernel is building the knowledge base 'base'"),
+            other.building(),
+        ):
+            pass
         assert found(other, "words") == ["one"]
     with other.building():
         pass
@@ -253,10 +256,11 @@ def test_a_full_disk_is_a_clear_error(tmp_path: Path) -> None:
     """What was there before stays, and the error says what to do."""
     store = SqliteKnowledge(tmp_path / "base.sqlite")
     filled(store, one="old words")
-    with pytest.raises(StoreError) as caught, store.building() as writer:
-        pages = store._database.read("PRAGMA page_count")[0][0]
-        store._database.read(f"PRAGMA max_page_count = {pages + 2}")
-        writer.put(document("big"), cut(*(f"{number} " + "much text " * 300 for number in range(200))))
+    pages = store._database.read("PRAGMA page_count")[0][0]
+    store._database.read(f"PRAGMA max_page_count = {pages + 2}")
+    much = cut(*(f"{number} " + "much text " * 300 for number in range(200)))
+    with store.building() as writer, pytest.raises(StoreError) as caught:
+        writer.put(document("big"), much)
     assert caught.value.message.startswith("The disk is full: the store")
     assert "Free some space" in caught.value.hint
     store._database.read("PRAGMA max_page_count = 1000000")

@@ -31,6 +31,7 @@ PARSERS: dict[str, Callable[[], Parser]] = {
 """The magics whose line begins with a model, and what reads it."""
 
 _CONVERSATION = ("list", "show", "use", "fork", "export", "drop")
+_KB = ("list", "add", "update", "show", "search", "drop")
 _COMMANDS = (
     "models",
     "use",
@@ -39,6 +40,7 @@ _COMMANDS = (
     "budget",
     "cache",
     "conversation",
+    "kb",
     "jobs",
     "panel",
     "gallery",
@@ -82,6 +84,8 @@ def _flagged(
             return notebook.session.config.names()
         case "-c" | "--conversation":
             return notebook.talks.book.names()
+        case "--kb":
+            return notebook.library.shelf.names()
         case "-f" | "--format":
             return KINDS
         case "--schema" | "-o" | "--output" | "--image":
@@ -91,6 +95,8 @@ def _flagged(
         return ()
     if symbol.startswith("-"):
         return (name for action in parser._actions for name in action.option_strings)
+    if not words and any(action.dest == "kb" and not action.option_strings for action in parser._actions):
+        return notebook.library.shelf.names()
     return notebook.session.config.names() if positional else ()
 
 
@@ -115,6 +121,10 @@ def _command(notebook: Notebook, words: list[str]) -> Iterable[str]:
             return _CONVERSATION
         case ["panel"] | ["conversation", "show" | "use" | "fork" | "export" | "drop"]:
             return notebook.talks.book.names()
+        case ["kb"]:
+            return _KB
+        case ["kb", "add" | "update" | "show" | "search" | "drop"]:
+            return notebook.library.shelf.names()
         case ["cache"]:
             return ("clear",)
         case ["usage", *_, "--by"]:

@@ -252,10 +252,10 @@ async def test_a_killed_build_leaves_the_old_index_answering(tmp_path: Path) -> 
     for number in range(120):
         (docs / f"{number:03}.md").write_text("new term " * 50 * (1 + number % 7), "utf-8")
     for files in (3, 40, 80):
-        with subprocess.Popen(
+        with subprocess.Popen(  # noqa: ASYNC220 - the test has nothing else to do meanwhile
             [sys.executable, "-c", KILLED, path, docs],
             stdout=subprocess.PIPE,
-            env=os.environ | {"PYTHONPATH": os.getcwd()},
+            env=os.environ | {"PYTHONPATH": str(Path.cwd())},
         ) as process:
             assert process.stdout is not None
             while int(process.stdout.readline() or b"999") < files:

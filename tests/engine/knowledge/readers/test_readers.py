@@ -7,6 +7,7 @@ import importlib
 import io
 import json
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -411,10 +412,8 @@ def test_what_a_folder_is_searched_for(name: str, known: bool) -> None:
 )
 def test_no_bytes_break_a_reader(data: bytes, suffix: str) -> None:
     """Whatever a file holds, it is read or refused in words."""
-    try:
+    with suppress(UnreadableError):
         assert read(data, f"x{suffix}").blocks
-    except UnreadableError as error:
-        assert str(error)
 
 
 def test_readers_look_at_the_repository(request: pytest.FixtureRequest) -> None:
