@@ -171,5 +171,5 @@ def test_gallery_is_dark_and_chinese_where_the_reader_is(widget_page: Show) -> N
     gallery.tell({"is": "clips", "items": [BOAT, FOX, WAITING, LOST]})
     assert gallery.page.get_by_role("button", name="播放").count() == 2
     gallery.page.evaluate("() => window.widget.lose()")
-    assert "重新运行" in gallery.page.get_by_role("status").inner_text()
+    gallery.page.get_by_text("重新运行").wait_for(timeout=5000)
     gallery.picture("gallery-dark")

@@ -86,9 +86,8 @@ def test_panel_streams_and_is_saved_as_words(lab: Any, lab_page: Any) -> None:
     assert back_sum < 200
 
     page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
-    page.wait_for_function(
-        "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'idle'"
-    )
+    page.get_by_text("The kernel is gone. Run this cell again").wait_for()
+    assert page.locator(".ve-folded").count() == 0
     lab_page.run_all()
     page.wait_for_function(
         f"() => document.querySelectorAll({json.dumps(DONE)}).length === 2", timeout=30_000

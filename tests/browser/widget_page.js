@@ -6,7 +6,6 @@ async ({ script, style, state }) => {
   const values = { ...state }
   const model = {
     widget_manager: window.manager,
-    comm_live: true,
     get: (name) => values[name],
     set: (name, value) => { values[name] = value },
     save_changes: () => sent.push({ do: 'saved', ...values }),
@@ -24,7 +23,7 @@ async ({ script, style, state }) => {
     listeners,
     tell: async (message, bytes) => { fire('msg:custom', message, (bytes ?? []).map((one) => new DataView(Uint8Array.from(one).buffer))); await draw() },
     change: (name, value) => { values[name] = value; fire(`change:${name}`) },
-    lose: () => { model.comm_live = false; fire('comm_live_update') },
+    lose: () => fire('comm_live_update'),
     show: () => {
       const el = document.createElement('div')
       document.body.append(el)

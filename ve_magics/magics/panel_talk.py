@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing, suppress
@@ -62,6 +63,7 @@ class PanelTalk:
         self._pictures: dict[str, list[Image]] = {}
         self._outputs: list[LateOutput] = []
         self._answering: concurrent.futures.Future[None] | None = None
+        self._gate = threading.RLock()
         config = notebook.session.config
         self.view = ChatView(
             name, self._hear, models=[*config.names()], standard=config.default("chat").model
@@ -98,9 +100,9 @@ class PanelTalk:
             StoreError: It can't be read.
         """
         found = self._notebook.talks.book.get(self.name)
-        if self.busy or (found == self._known and self.view.turns):
+        if self.busy or found == self._known:
             return False
-        changed, self._known = found != self._known, found
+        self._known = found
         counts: dict[str, int] = {}
         shown = []
         counting = {id(turn) for turn in found.counting}
@@ -108,9 +110,8 @@ class PanelTalk:
             nth = counts[turn.prompt] = counts.get(turn.prompt, -1) + 1
             if id(turn) in counting:
                 shown.append(self._shown(turn, Asker(turn.cell, turn.prompt, nth)))
-        if changed:
-            self.view.show(shown)
-        return changed
+        self.view.show(shown)
+        return True
 
     def _shown(self, turn: Turn, asker: Asker) -> ShownTurn:
         name = f"{asker.prompt}-{asker.nth}-{asker.cell}"
@@ -180,12 +181,15 @@ class PanelTalk:
         Raises:
             ArgumentsError: An answer is coming, there is no question, or a picture is none.
         """
-        if self.busy:
-            raise ArgumentsError("An answer is coming.", hint="Stop it, or wait for its end.")
         parts: list[Part] = [Text(text)] if text.strip() else []
         parts += map(_picture, pictures)
         if not parts:
             raise ArgumentsError("There is no question.", hint="Write one.")
+        with self._gate:
+            self._ask(text, parts, names, nonce)
+
+    def _ask(self, text: str, parts: list[Part], names: Sequence[str], nonce: str) -> None:
+        self._check_free()
         self.read()
         name = f"{_CELL}{self._next_number()}"
         images = [part for part in parts if isinstance(part, Image)]
@@ -200,6 +204,10 @@ class PanelTalk:
         self._asked[turn.id] = Message("user", tuple(parts)), self.system
         self._begin(turn, nonce=nonce)
 
+    def _check_free(self) -> None:
+        if self.busy:
+            raise ArgumentsError("An answer is coming.", hint="Stop it, or wait for its end.")
+
     def _next_number(self) -> int:
         asked = [asker.cell for asker in self._askers.values()] + [turn.cell for turn in self._known.turns]
         numbers = [cell.removeprefix(_CELL) for cell in asked if cell.startswith(_CELL)]
@@ -211,13 +219,13 @@ class PanelTalk:
         Raises:
             ArgumentsError: An answer is coming, or it isn't the last turn.
         """
-        if self.busy:
-            raise ArgumentsError("An answer is coming.", hint="Stop it, or wait for its end.")
-        old = self.view.turns[-1] if self.view.turns else None
-        if old is None or old.id != name:
-            raise ArgumentsError("Only the last question can be asked anew.")
-        turn = ShownTurn(id=old.id, question=old.question, images=old.images, state="streaming")
-        self._begin(turn, earlier=old if old.state == "done" else None, fresh=True)
+        with self._gate:
+            self._check_free()
+            old = self.view.turns[-1] if self.view.turns else None
+            if old is None or old.id != name:
+                raise ArgumentsError("Only the last question can be asked anew.")
+            turn = ShownTurn(id=old.id, question=old.question, images=old.images, state="streaming")
+            self._begin(turn, earlier=old if old.state == "done" else None, fresh=True)
 
     def stop(self) -> None:
         """Stop the answer that is coming; what has come stays, marked as partial."""

@@ -2,6 +2,7 @@
 
 import { Composer } from './composer.js'
 import { h } from './dom.js'
+import { Pulse } from './pulse.js'
 import { foldTranscript } from './transcript.js'
 import { TurnView } from './turn_view.js'
 import { Turns } from './turns.js'
@@ -31,10 +32,12 @@ class Panel {
       h('div', { class: 've-head' }, h('span', { class: 've-title', dir: 'auto', text: model.get('conversation') }), this.picker),
       this.log, this.note, this.spoken, this.composer.node)
     el.append(this.root)
-    this.unfold = foldTranscript(this.root, `Conversation ${model.get('conversation')}`)
+    this.mark = `Conversation ${model.get('conversation')}`
+    this.unfold = foldTranscript(this.root, this.mark)
     this.hear = (message, buffers) => this.take(message, buffers)
     this.drawModels = () => this.models()
-    this.lost = () => this.disconnected()
+    this.pulse = new Pulse(() => this.send({ do: 'hello' }), () => this.disconnected())
+    this.lost = () => this.pulse.feel()
     model.on('msg:custom', this.hear)
     model.on('change:models', this.drawModels)
     model.on('change:model', this.drawModels)
@@ -52,11 +55,16 @@ class Panel {
     for (const address of this.addresses.values()) URL.revokeObjectURL(address)
     this.unfold()
     clearTimeout(this.timer)
+    this.pulse.rest()
     cancelAnimationFrame(this.frame)
   }
 
   send(content, buffers) {
-    this.model.send({ view: this.name, page: this.page, ...content }, undefined, buffers)
+    try {
+      this.model.send({ view: this.name, page: this.page, ...content }, undefined, buffers)
+    } catch {
+      this.disconnected() // the front end has no kernel any more to send to
+    }
   }
 
   key(event) {
@@ -119,6 +127,8 @@ class Panel {
   }
 
   take(message, buffers) {
+    this.pulse.rest()
+    if (this.gone) this.connected()
     if (message.is === 'picture') {
       const address = buffers?.length ? URL.createObjectURL(new Blob([buffers[0]], { type: message.type })) : null
       if (address && !this.addresses.has(message.id)) this.addresses.set(message.id, address)
@@ -199,12 +209,21 @@ class Panel {
     this.note.hidden = !text
   }
 
+  /** Nobody answered: the kernel has ended, or its widgets are gone with its restart. */
   disconnected() {
-    if (this.model.comm_live !== false) return
     this.tell(this.t('gone'))
+    this.gone = true
     this.composer.enabled = false
     this.picker.disabled = true
     this.unfold()
+  }
+
+  connected() {
+    this.gone = false
+    this.tell('')
+    this.composer.enabled = true
+    this.picker.disabled = false
+    this.unfold = foldTranscript(this.root, this.mark)
   }
 }
 

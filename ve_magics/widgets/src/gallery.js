@@ -3,6 +3,7 @@
 import { copyButton, h, icon } from './dom.js'
 import { Fetched, served } from './media.js'
 import { Pair } from './pair.js'
+import { Pulse } from './pulse.js'
 import { foldTranscript } from './transcript.js'
 import { words } from './words.js'
 
@@ -103,7 +104,8 @@ class Gallery {
     el.append(this.root)
     this.unfold = foldTranscript(this.root, 'Gallery ·')
     this.hear = (message, buffers) => this.take(message, buffers)
-    this.lost = () => this.disconnected()
+    this.pulse = new Pulse(() => this.send({ do: 'hello' }), () => this.disconnected())
+    this.lost = () => this.pulse.feel()
     model.on('msg:custom', this.hear)
     model.on('comm_live_update', this.lost)
     this.send({ do: 'hello' })
@@ -113,6 +115,7 @@ class Gallery {
     this.model.off('msg:custom', this.hear)
     this.model.off('comm_live_update', this.lost)
     this.both?.close()
+    this.pulse.rest()
     for (const address of this.posters.values()) URL.revokeObjectURL(address)
     this.unfold()
   }
@@ -122,6 +125,7 @@ class Gallery {
   }
 
   take(message, buffers) {
+    this.pulse.rest()
     switch (message.is) {
       case 'clips': {
         const ids = new Set(message.items.map((item) => item.id))
@@ -241,7 +245,6 @@ class Gallery {
   }
 
   disconnected() {
-    if (this.model.comm_live !== false) return
     this.tell(this.t('goneGallery'))
     this.unfold()
   }
