@@ -16,7 +16,7 @@ import pexpect
 import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
-from nbconvert import HTMLExporter
+from nbconvert import HTMLExporter, PythonExporter
 
 pytestmark = [
     pytest.mark.kernel,
@@ -113,6 +113,21 @@ def test_page_holds_answer_and_video(tmp_path: Path) -> None:
     assert "<code>__enter__</code>" in page
     source = re.findall(r'<video[^<>]*\ssrc="([^"]+\.mp4)"', page)
     assert [(tmp_path / name).is_file() for name in source] == [True]
+
+
+@pytest.mark.usefixtures("environ")
+def test_script_asks_as_the_notebook_does(tmp_path: Path) -> None:
+    """nbconvert's script holds the magics as calls; run by IPython it prints the answer and keeps the variable."""
+    cells = ("%load_ext ve_magics", "%%chat -o answer\nWhat is 6 times 7?", "print(len(answer.text))")
+    notebook = nbformat.read(write(tmp_path, *cells), as_version=4)
+    script, _ = PythonExporter().from_notebook_node(notebook)
+    (tmp_path / "run.py").write_text(script, "utf-8")
+    command = [sys.executable, "-m", "IPython", "--no-banner", "--colors=nocolor", "run.py"]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert ran.returncode == 0, ran.stderr
+    answer, length = ran.stdout.strip().splitlines()[-2:]
+    assert "42" in answer
+    assert length == str(len(answer))
 
 
 @pytest.mark.usefixtures("environ")
