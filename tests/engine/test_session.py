@@ -101,7 +101,7 @@ async def test_an_answer_that_memory_forgot_is_in_the_store(tmp_path: Path) -> N
     world = World(tmp_path, Provider(says("One"), says("Two")))
     own = session(world, tmp_path)
     await run(own, ask("a/m"))
-    own._answers._memory.clear()
+    own.answers._memory.clear()
     assert (await run(own, ask("a/m")))[0] == "One"
     assert own.forget() == 1
     assert (await run(own, ask("a/m")))[0] == "Two"

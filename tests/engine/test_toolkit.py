@@ -203,7 +203,7 @@ def test_what_effects_need_is_marked(open_kit: Open) -> None:
     marks = {name: offer(kit, name) for name in ("generate_video", "generate_image", "fetch_url")}
     assert all(one.approve for one in marks.values())
     assert [one.untrusted for one in marks.values()] == [False, False, True]
-    assert marks["generate_image"].price({}) is None
+    assert marks["generate_image"].price({"prompt": "x"}) == 0.0
     assert marks["generate_video"].remembers
 
 

@@ -58,6 +58,7 @@ class Session:
         warnings: What went wrong without stopping anything, each once.
         mode: Whether answers are recorded or replayed.
         books: What was spent, and the budgets.
+        answers: What this session keeps of its answers.
         closers: Called when the session is closed.
     """
 
@@ -89,7 +90,7 @@ class Session:
         self._filming: Filming | None = None
         self.closers: list[Callable[[], Awaitable[None]]] = []
         self._asking: dict[str, asyncio.Future[Kept | None]] = {}
-        self._answers = Answers(lambda: self.cache, lambda: self.config.redactor, self.warn)
+        self.answers = Answers(lambda: self.cache, lambda: self.config.redactor, self.warn)
         self.books = Books(
             self.config,
             lambda: self.ledger,
@@ -223,14 +224,15 @@ class Session:
 
     def forget(self) -> int:
         """Forget every answer that this session keeps; returns how many."""
-        return self._answers.clear()
+        return self.answers.clear()
 
     def warn(self, message: str) -> None:
         """Remember what went wrong without stopping anything."""
         if message not in self.warnings:
             self.warnings.append(message)
 
-    def _recorded(self, key: str, cell: str = "") -> Kept | None:
+    def recorded(self, key: str, cell: str = "") -> Kept | None:
+        """Return what was recorded under a digest; None where nothing was, or nothing is replayed."""
         if self.mode not in ("auto", "replay"):
             return None
         for recording in self.replays:
@@ -276,7 +278,7 @@ class Session:
         kept = await self._known(key, trace, fresh=fresh, cached=cached, cell=cell)
         if kept is not None:
             if self.mode == "record":
-                self._keep_recorded(key, request, kept, cell)
+                self.keep_recorded(key, request, kept, cell)
             if trace.source == "cache":
                 self.books.remember(kept.served, kept.cost)
             elif trace.source == "recording":
@@ -307,41 +309,42 @@ class Session:
             if keepable(response):
                 kept = Kept(response=response, served=str(trace.served or ""), cost=trace.cost)
                 if cached:
-                    self._answers.put(key, kept)
+                    self.answers.put(key, kept)
         finally:
             if asking is not None:
                 if self._asking.get(key) is asking:
                     del self._asking[key]
                 asking.set_result(kept)
         if kept is not None and self.mode == "record":
-            self._keep_recorded(key, request, kept, cell)
+            self.keep_recorded(key, request, kept, cell)
 
     def at_hand(self, request: ChatRequest, *, fresh: bool = False, cached: bool = True) -> bool:
         """Tell whether the answer needs nobody to be asked; while a recording is replayed, none ever does."""
         if self.mode == "replay" or fresh:
             return self.mode == "replay"
         key = recordings.request_key(request)
-        return self._recorded(key) is not None or (cached and self._answers.get(key) is not None)
+        return self.recorded(key) is not None or (cached and self.answers.get(key) is not None)
 
     async def _known(self, key: str, trace: Trace, *, fresh: bool, cached: bool, cell: str) -> Kept | None:
         """Return the answer where it is known, waiting for a cell that is just asking for it."""
         if fresh and self.mode != "replay":
             return None
-        kept = self._recorded(key, cell)
+        kept = self.recorded(key, cell)
         if kept is not None:
             trace.source = "recording"
             return kept
         if self.mode == "replay":
             raise self.lacks(cell)
         if cached:
-            kept = self._answers.get(key)
+            kept = self.answers.get(key)
             while kept is None and (asking := self._asking.get(key)) is not None:
                 kept = await asyncio.shield(asking)
             if kept is not None:
                 trace.source = "cache"
         return kept
 
-    def _keep_recorded(self, key: str, request: ChatRequest, kept: Kept, cell: str = "") -> None:
+    def keep_recorded(self, key: str, request: ChatRequest, kept: Kept, cell: str = "") -> None:
+        """Write an answer into the recording."""
         self.recording.keep_answer(key, request, kept, redactor=self.config.redactor, cell=cell)
 
     def lacks(self, cell: str) -> RecordingError:

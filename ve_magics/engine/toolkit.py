@@ -12,9 +12,11 @@ from typing import Any
 
 import msgspec
 
+from ve_magics.catalog import cost
 from ve_magics.dialects.images import ImageRequest
 from ve_magics.engine.agent.builtin import fetch_offer, image_offer, python_offer, video_offer
 from ve_magics.engine.agent.values import Arguments, CallMoved, Offer, Situation
+from ve_magics.engine.budget import IMAGE_OUTPUT, text_tokens
 from ve_magics.engine.fetching import Resolve, resolve
 from ve_magics.engine.filming import film_key
 from ve_magics.engine.films import copy_film, keep_film, recorded_film
@@ -22,9 +24,10 @@ from ve_magics.engine.pages import fetch_page
 from ve_magics.engine.session import Session
 from ve_magics.engine.trace import Trace
 from ve_magics.engine.transport import Deadlines
+from ve_magics.engine.video.listing import short
 from ve_magics.errors import ToolArgumentsError, ToolFailedError, UnsupportedError
 from ve_magics.jobs import Job, VideoRequest
-from ve_magics.messages import Text
+from ve_magics.messages import Text, Usage
 from ve_magics.routing import Target
 from ve_magics.tools import Output
 
@@ -96,7 +99,7 @@ class Toolkit:
             case "generate_video":
                 return video_offer(self._film, price=self._film_price, known=self._film_known, named=named)
             case "generate_image":
-                return image_offer(self._draw, named=named)
+                return image_offer(self._draw, price=self._picture_price, named=named)
             case "fetch_url":
                 return fetch_offer(self._fetch, named=named)
             case "python" if self._execute is not None:
@@ -159,10 +162,11 @@ class Toolkit:
             async for job in news:
                 if not job.finished:
                     done = "" if job.progress is None else f" {job.progress:.0%}"
-                    situation.tell(CallMoved(situation.agent, situation.call, f"{job.state}{done}"))
+                    said = f"job {short(job.id)} {job.state}{done}"
+                    situation.tell(CallMoved(situation.agent, situation.call, said))
         if job is None or job.state != "succeeded":
             said = job.failure.message if job is not None and job.failure else f"{target} gave no reason."
-            name = f" It is job {job.id}: %ve jobs shows it." if job is not None else ""
+            name = f" It is job {short(job.id)}: %ve jobs shows it." if job is not None else ""
             raise ToolFailedError(f"The film was not made: {said}{name}")
         if session.mode == "record":
             keep_film(session, request, model, job, directed=False)
@@ -184,6 +188,14 @@ class Toolkit:
         return _filmed(film, session.filming.price(request, target) if job.cost is None else job.cost)
 
     # Pictures
+
+    def _picture_price(self, arguments: Arguments) -> float | None:
+        config = self._session.config
+        most = Usage(input=text_tokens(str(arguments.get("prompt", ""))), output=IMAGE_OUTPUT)
+        targets = config.route(config.default("image").model).targets
+        amounts = [cost(most, config.price(target)).amount for target in targets]
+        known = [amount for amount in amounts if amount is not None]
+        return max(known) if known and len(known) == len(amounts) else None
 
     async def _draw(self, situation: Situation, prompt: str, size: str | None = None) -> Output:  # noqa: ARG002 - one signature for all tools
         session = self._session

@@ -57,12 +57,12 @@ class ToolMemory:
             RecordingError: The session replays, and the recording lacks the result.
         """
         key = _key(request, call)
-        kept = None if self._fresh else self._session._recorded(key)
+        kept = None if self._fresh else self._session.recorded(key, self._cell)
         source: Source = "recording"
         if kept is None and self._session.mode == "replay":
             raise self._session.lacks(self._cell)
         if kept is None and self._cached and not self._fresh:
-            kept, source = self._session._answers.get(key), "cache"
+            kept, source = self._session.answers.get(key), "cache"
             if kept is not None and self._session.mode == "record":
                 self._record(key, call, kept)
         if kept is None:
@@ -79,13 +79,13 @@ class ToolMemory:
         response = ChatResponse(choices=(Choice(Message("tool", (result,)), "stop"),))
         kept = Kept(response=response, cost=Cost(output.cost))
         if self._cached and not output.failed:
-            self._session._answers.put(key, kept)
+            self._session.answers.put(key, kept)
         if self._session.mode == "record":
             self._record(key, call, kept)
 
     def _record(self, key: str, call: ToolCall, kept: Kept) -> None:
         asked = ChatRequest(model=f"tool:{call.name}", messages=(Message("assistant", (call,)),))
-        self._session.recording.keep_answer(key, asked, kept, redactor=self._session.config.redactor)
+        self._session.keep_recorded(key, asked, kept, self._cell)
 
     def tools(self, source: str) -> Listed | None:
         """Return what a source of tools was recorded to offer; None where it is to be asked.
@@ -93,7 +93,7 @@ class ToolMemory:
         Raises:
             RecordingError: The session replays, and the recording doesn't know the source.
         """
-        kept = self._session._recorded(_source_key(source))
+        kept = self._session.recorded(_source_key(source), self._cell)
         if kept is None:
             if self._session.mode == "replay":
                 raise self._session.lacks(self._cell)
@@ -107,11 +107,8 @@ class ToolMemory:
 
         said = assistant(msgspec.json.encode(tools).decode())
         kept = Kept(response=ChatResponse(choices=(Choice(said, "stop"),)))
-        self._session.recording.keep_answer(
-            _source_key(source),
-            ChatRequest(model=f"tools:{source}"),
-            kept,
-            redactor=self._session.config.redactor,
+        self._session.keep_recorded(
+            _source_key(source), ChatRequest(model=f"tools:{source}"), kept, self._cell
         )
 
 

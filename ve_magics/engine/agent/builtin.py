@@ -69,7 +69,7 @@ def video_offer(
     return _built(generate_video, runs, named=named, approve=True, price=price, known=known, remembers=True)
 
 
-def image_offer(runs: Runs, *, named: bool) -> Offer:
+def image_offer(runs: Runs, *, price: Callable[[Arguments], float | None], named: bool) -> Offer:
     """Return `generate_image`."""
 
     def generate_image(
@@ -78,7 +78,7 @@ def image_offer(runs: Runs, *, named: bool) -> Offer:
     ) -> None:
         """Draw a picture (an image) from words. It costs money; it is shown in the notebook."""
 
-    return _built(generate_image, runs, named=named, approve=True, price=lambda _: None)
+    return _built(generate_image, runs, named=named, approve=True, price=price)
 
 
 def search_offer(search: Search, knowledge_base: str) -> Offer:

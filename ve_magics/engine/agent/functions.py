@@ -39,6 +39,7 @@ def offer_of(tool: FunctionTool, *, named: bool = True) -> Offer:
     return Offer(
         spec=tool.spec,
         run=run,
+        check=tool.read,
         approve=marks.approve,
         named=named,
         untrusted=marks.untrusted,

@@ -163,6 +163,7 @@ class Run:
             return kept
         situation = Situation(agent.name, call, self.tell, self.here)
         try:
+            offer.check(planned.arguments)
             known = offer.known(planned.arguments)
             if not known and not await self.means.approve(offer, planned.arguments, situation, work.tainted):
                 return failure("the user did not approve this call. Do not make it again."), "refused"

@@ -53,6 +53,7 @@ class Offer:
         named: Whether the user's own cell named it, so that `--approve auto` may approve it.
         always: Whether only a person may approve it.
         untrusted: Whether it gives back what strangers wrote.
+        check: Raises `ToolArgumentsError` where arguments don't fit, before anybody is asked about them.
         price: Returns what a call would cost in US dollars; None where that isn't known.
         known: Tells whether a call's result is there already, so that it costs nothing and changes nothing.
         remembers: Whether it remembers its own results, so that a replay may call it.
@@ -65,6 +66,7 @@ class Offer:
     named: bool = True
     always: bool = False
     untrusted: bool = False
+    check: Callable[[Arguments], object] = field(default=lambda _: None)
     price: Callable[[Arguments], float | None] = field(default=lambda _: 0.0)
     known: Callable[[Arguments], bool] = field(default=lambda _: False)
     remembers: bool = False
