@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import platform
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -177,3 +180,22 @@ async def test_nothing_is_written_down_without_a_key(session: Session) -> None:
 def test_each_take_has_its_own_key() -> None:
     """The first take has the key that a single video has; another has another."""
     assert film_key(REQUEST, "m") == film_key(REQUEST, "m", 1) != film_key(REQUEST, "m", 2)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows doesn't tell whether a process lives")
+async def test_unnamed_notebooks_of_a_folder_have_videos_of_their_own(
+    session: Session, tmp_path: Path
+) -> None:
+    """What a living kernel makes there is another notebook's; what a dead one left, or a named notebook's, is ours."""
+    filming = session.filming
+    asked = VideoRequest(prompt=REQUEST.prompt, seconds=4, size=REQUEST.size, model="sora-2")
+    living, dead = (f"{platform.node()}:{process}:x" for process in (os.getppid(), 2**22 + 1))
+    for nth, place in enumerate((str(tmp_path), str(tmp_path / "n.ipynb"))):
+        job = Job(id=f"j{nth}", key=f"k{nth}", provider="odd", request=asked, notebook=place, state="running")
+        filming.jobs.add(job)
+        assert filming.has(REQUEST, "odd/sora-2", TARGET, place)
+        filming.jobs.lease(job.id, living, 60)
+        assert filming.has(REQUEST, "odd/sora-2", TARGET, place) is place.endswith(".ipynb")
+        filming.jobs.release(job.id, living)
+        filming.jobs.lease(job.id, dead, 60)
+        assert filming.has(REQUEST, "odd/sora-2", TARGET, place)

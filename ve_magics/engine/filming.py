@@ -18,6 +18,7 @@ import msgspec
 
 from ve_magics import catalog
 from ve_magics.dialects.contract import WireRequest
+from ve_magics.engine import kernels
 from ve_magics.engine.budget import Purse
 from ve_magics.engine.director import Directed
 from ve_magics.engine.fetching import Fetcher
@@ -113,6 +114,7 @@ class Filming:
             Fetcher(gateway).fetch,
             gateway.config.provider,
             account=self._account,
+            owner=kernels.own(),
             timing=timing,
             lease_seconds=lease_seconds,
         )
@@ -330,6 +332,7 @@ class Filming:
             job.id
             for job in (self.jobs.find(notebook=notebook) if notebook else ())
             if job.id not in claimed
+            and (notebook.endswith(".ipynb") or not kernels.another(self.jobs.owner(job.id)))
             and job.provider == target.provider
             and (directed or not job.said)
             and msgspec.structs.replace(job.request, prompt=job.said or job.request.prompt) == asked

@@ -160,6 +160,13 @@ class JobStore:
                 "UPDATE jobs SET owner = '', lease_until = 0 WHERE id = ? AND owner = ?", (job_id, owner)
             )
 
+    def owner(self, job_id: str) -> str:
+        """Return who has a job for now; empty where nobody has."""
+        rows = self._database.read(
+            "SELECT owner FROM jobs WHERE id = ? AND lease_until > ?", (job_id, self._clock())
+        )
+        return str(rows[0][0]) if rows else ""
+
     def leased_by_other(self, job_id: str, owner: str) -> float:
         """Return the seconds for which another owner still has a job; 0 where none has."""
         rows = self._database.read(
