@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ve_magics.client import VectorEngineClient
+    from ve_magics.engine.agent.team import Member
     from ve_magics.errors import (
         ArgumentsError,
         AuthError,
@@ -66,6 +67,7 @@ __all__ = [
     "Gallery",
     "InterruptedStreamError",
     "JobError",
+    "Member",
     "Message",
     "MissingKeyError",
     "NotFoundError",

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import ve_magics
-from ve_magics.engine.agent.team import Member
+from ve_magics import Member
 from ve_magics.engine.agent.values import ApprovalError
 from ve_magics.errors import ArgumentsError, BudgetError, RecordingError
 from ve_magics.magics import approval

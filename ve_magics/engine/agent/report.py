@@ -16,13 +16,14 @@ from ve_magics.engine.agent.values import (
     Source,
     StepBegan,
     StepEnded,
+    shown_arguments,
 )
 from ve_magics.events import Accumulator, Restarted
 from ve_magics.messages import ToolCall, Usage
 from ve_magics.tools import Output
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class CallTold:
     """One call, and what came of it.
 
@@ -66,8 +67,12 @@ class CallTold:
         """US dollars that the call cost besides the model; None where that isn't known."""
         return 0.0 if self.output is None or self.source != "run" else self.output.cost
 
+    def __repr__(self) -> str:
+        state = "runs" if self.output is None else "failed" if self.failed else repr(self.result[:60])
+        return f"<{self.agent or 'agent'}: {self.name}({shown_arguments(self.call, 60)}) → {state}>"
 
-@dataclass(slots=True)
+
+@dataclass(slots=True, repr=False)
 class StepTold:
     """One question to the model, its answer, and the calls that it led to.
 
@@ -88,6 +93,9 @@ class StepTold:
     def text(self) -> str:
         """The words of the answer so far; those for not answering where it doesn't."""
         return self.accumulator.text or self.accumulator.response().message.refusal
+
+    def __repr__(self) -> str:
+        return f"<step {self.number} of {self.agent or 'the agent'}: {len(self.calls)} calls, {self.text[:60]!r}>"
 
 
 class Report:
