@@ -99,6 +99,7 @@ _HOMES = {
     "Gallery": "ve_magics.magics.gallery",
     "VectorEngineClient": "ve_magics.client",
     "tool": "ve_magics.tools",
+    "Member": "ve_magics.engine.agent.team",
 } | dict.fromkeys(("ChatRequest", "ChatResponse", "Message", "Tool", "Usage"), "ve_magics.messages")
 
 
