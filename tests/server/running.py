@@ -70,6 +70,7 @@ class Running:
         apps: Providers in process, by host; all others can't be reached.
         network: Whether providers are reached over the network instead.
         grants: Who may ask beside the holder of `TOKEN`.
+        environ: More variables of the environment.
         **options: As for `ServerApp`.
     """
 
@@ -81,11 +82,13 @@ class Running:
         *,
         network: bool = False,
         grants: tuple[Grant, ...] = (),
+        environ: Mapping[str, str] | None = None,
         **options: Any,
     ) -> None:
-        self.config = config_of(folder, toml)
+        self.config = config_of(folder, toml, **(environ or {}))
+        self.simulator = Simulator(QUICK)
         transport = Mounted(
-            {"sim.invalid": Simulator(QUICK), **(apps or {})}, open_transport if network else NoNetwork
+            {"sim.invalid": self.simulator, **(apps or {})}, open_transport if network else NoNetwork
         )
         self.session = Session(config=self.config, transport=transport, data=folder / "home")
         self.app = ServerApp(self.session, Access((Grant(name="tests", token=TOKEN), *grants)), **options)

@@ -142,7 +142,7 @@ class Accounts:
             if limits and not self._config.budget.allow_unknown:
                 raise BudgetError(
                     f"There is a budget, and nobody knows what {what} costs. Nothing was sent.",
-                    hint=f'The server\'s owner can give its price: [prices."{what}"].',
+                    hint=f'{hint} The server\'s owner can give its price: [prices."{what}"].'.lstrip(),
                 )
             most = 0.0
         for name, limit, called in limits:

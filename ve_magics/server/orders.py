@@ -12,7 +12,7 @@ import msgspec
 
 from ve_magics.dialects.videos.registry import get_video_dialect
 from ve_magics.engine.session import Session
-from ve_magics.errors import BadRequestError, ConfigError, StoreError, UnsupportedError
+from ve_magics.errors import BadRequestError, StoreError, UnsupportedError
 from ve_magics.jobs import Job, VideoRequest
 from ve_magics.messages import Image
 from ve_magics.routing import Target
@@ -176,7 +176,7 @@ class Orders:
 
         Raises:
             UnsupportedError: None can; it says why the first one can't.
-            ConfigError: Nobody serves the model.
+            UnknownModelError: Nobody serves the model.
         """
         config = self._session.config
         route = config.route(model)
@@ -189,10 +189,6 @@ class Orders:
                 get_video_dialect(name).check(msgspec.structs.replace(request, model=target.model))
             except UnsupportedError as error:
                 refusal = refusal or error
-            except KeyError:
-                raise ConfigError(
-                    f"{target.provider} speaks {name!r}, which is no format of video."
-                ) from None
             else:
                 return target
         raise refusal or UnsupportedError(

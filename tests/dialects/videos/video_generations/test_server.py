@@ -224,7 +224,7 @@ def test_a_failed_job_tells_why() -> None:
         (ContentFilterError("no", status=400), 400, "content_filter"),
         (RateLimitError("slow", status=429), 429, "rate_limit"),
         (UnsupportedError("seed", "x"), 400, "invalid_request"),
-        (BudgetError("too dear"), 402, "invalid_request"),
+        (BudgetError("too dear"), 402, "budget_exceeded"),
     ],
 )
 def test_an_error_has_the_familys_flat_shape(error: VeError, status: int, code: str) -> None:

@@ -36,6 +36,7 @@ _CODES = {
     404: "not_found_error",
     429: "rate_limit_error",
 }
+_OWN_CODES = {402: "budget_exceeded", 404: "model_not_found"}
 
 
 class OpenAIVideosServer:
@@ -96,14 +97,19 @@ class OpenAIVideosServer:
         """Return HTTP status and JSON body of a failure."""
         status = error.http_status
         kind = _CODES.get(status, "invalid_request_error" if 400 <= status < 500 else "server_error")
-        code = error.code if isinstance(error, StatusError) else None
         told = {
             "message": str(error),
             "type": kind,
             "param": getattr(error, "param", None) or getattr(error, "field", None),
-            "code": code or getattr(error, "kind", None),
+            "code": failure_code(error),
         }
         return status, msgspec.json.encode({"error": told})
+
+
+def failure_code(error: VeError) -> str | None:
+    """Return the code that tells a failure; None where its message alone does."""
+    code = error.code if isinstance(error, StatusError) else None
+    return code or getattr(error, "kind", None) or _OWN_CODES.get(error.http_status)
 
 
 def encode_video(job: Job) -> dict[str, Any]:

@@ -21,8 +21,8 @@ from ve_magics.dialects.videos.fields import (
     wrong,
 )
 from ve_magics.dialects.videos.limits import dimensions
-from ve_magics.dialects.videos.openai_videos.server import OpenAIVideosServer, encode_video
-from ve_magics.errors import ArgumentsError, StatusError, VeError
+from ve_magics.dialects.videos.openai_videos.server import OpenAIVideosServer, encode_video, failure_code
+from ve_magics.errors import ArgumentsError, VeError
 from ve_magics.jobs import Job, VideoRequest
 from ve_magics.messages import Image
 
@@ -103,9 +103,8 @@ class VideoGenerationsServer(OpenAIVideosServer):
 
     def encode_error(self, error: VeError) -> tuple[int, bytes]:
         """Return HTTP status and JSON body of a failure."""
-        code = error.code if isinstance(error, StatusError) else None
         told = {
-            "code": code or getattr(error, "kind", "invalid_request"),
+            "code": failure_code(error) or "invalid_request",
             "message": str(error),
             "data": None,
         }
