@@ -143,7 +143,8 @@ async def ours(
 
 async def measured(collection: Collection, found: Search) -> dict[str, float]:
     """Return recall@1, 5 and 10, nDCG@10, and the milliseconds of a question in the middle."""
-    sums, times = Counter[str](), []
+    sums: dict[str, float] = defaultdict(float)
+    times: list[float] = []
     for query, text in collection.queries.items():
         grades = collection.grades[query]
         began = time.perf_counter()

@@ -127,6 +127,25 @@ def test_an_answer_replays_without_index_and_network(open_bench: Any, tmp_path: 
     assert str(tmp_path) not in (tmp_path / "manual.recording.json").read_text("utf-8")
 
 
+def test_a_recording_holds_what_was_found_and_no_more(open_bench: Any, tmp_path: Path) -> None:
+    """The vectors and texts of an index are not in it: neither documents nor questions are recorded for them."""
+    bench = open_bench(VE_NOTEBOOK="manual.ipynb")
+    (tmp_path / "far.md").write_text("# Far\n\nUnrelated xylophone words.", "utf-8")
+    bench.run("%ve record")
+    bench.run("%ve kb add far far.md --embed sim/embed")
+    filled(bench)
+    bench.run("%ve kb update manuals --embed sim/embed")
+    bench.run(f"%%ask manuals --rerank sim/rerank\n{QUESTION}")
+    text = (tmp_path / "manual.recording.json").read_text("utf-8")
+    assert "xylophone" not in text
+    assert "red lever" in text
+    assert not (tmp_path / "manual.recording").exists()
+    bench.run("%ve replay")
+    ran = bench.run(f"%%ask manuals --rerank sim/rerank -o answer\n{QUESTION}")
+    assert ran.error is None
+    assert bench.shell.user_ns["answer"].verified
+
+
 def test_the_same_question_is_paid_once(manuals: Any) -> None:
     """Asked again in the same session, the answer comes from the cache; --fresh asks anew."""
     manuals.run(f"%%ask manuals\n{QUESTION}")

@@ -7,28 +7,36 @@ for, and so is what a building command said.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import closing
 from pathlib import Path, PurePath
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 import msgspec
 
-from ve_magics.dialects.embeddings import EmbedRequest
-from ve_magics.dialects.rerank import RerankRequest
+from ve_magics.dialects.embeddings import EmbedRequest, EmbedResponse
+from ve_magics.dialects.rerank import RerankRequest, RerankResponse
+from ve_magics.engine.budget import text_tokens
+from ve_magics.engine.gateway import Trace
 from ve_magics.engine.knowledge.gathering import is_address
 from ve_magics.engine.knowledge.indexing import Embed, Fetch, Page
 from ve_magics.engine.knowledge.searching import Found, Rerank
 from ve_magics.engine.knowledge.shelf import Shelf
 from ve_magics.engine.pages import fetch_page
 from ve_magics.engine.session import Session
+from ve_magics.messages import Usage
 from ve_magics.store.knowledge import Passage
+from ve_magics.store.ledger import Kind
 
 Value = TypeVar("Value")
+Answered = TypeVar("Answered", EmbedResponse, RerankResponse)
 
 
 class SessionMeans:
     """Vectors, ranks and pages by way of a session: paid for from its budget, written to its books.
+
+    None of it is recorded: what was found with it is, and no more of the documents than that.
 
     Args:
         session: The session.
@@ -41,7 +49,11 @@ class SessionMeans:
         """Return what makes vectors with a model."""
 
         async def embed(texts: Sequence[str]) -> Sequence[Sequence[float]]:
-            return (await self._session.embed(EmbedRequest(model=model, inputs=tuple(texts)))).vectors
+            request = EmbedRequest(model=model, inputs=tuple(texts))
+            most = Usage(input=sum(map(text_tokens, texts)))
+            trace = Trace()
+            ask = self._session.gateway.embed(request, deadlines=self._session.deadlines, trace=trace)
+            return (await self._booked(model, most, ask, trace, "embedding")).vectors
 
         return embed
 
@@ -50,9 +62,26 @@ class SessionMeans:
 
         async def rerank(query: str, texts: Sequence[str]) -> Sequence[tuple[int, float]]:
             request = RerankRequest(model=model, query=query, documents=tuple(texts))
-            return [(row.index, row.score) for row in (await self._session.rerank(request)).results]
+            most = Usage(input=sum(text_tokens(text) + text_tokens(query) for text in texts))
+            trace = Trace()
+            ask = self._session.gateway.rerank(request, deadlines=self._session.deadlines, trace=trace)
+            response = await self._booked(model, most, ask, trace, "rerank")
+            return [(row.index, row.score) for row in response.results]
 
         return rerank
+
+    async def _booked(
+        self, model: str, most: Usage, ask: Coroutine[Any, Any, Answered], trace: Trace, kind: Kind
+    ) -> Answered:
+        session = self._session
+        with closing(ask):
+            if session.mode == "replay":
+                raise session.lacks("")
+            with session.books.reserved_for(model, most):
+                answer = await ask
+                assert trace.served is not None, "an answer has been given by somebody"
+                session.books.write(trace.served, answer.usage, kind=kind)
+        return answer
 
     @property
     def fetch(self) -> Fetch:

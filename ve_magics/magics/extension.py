@@ -78,8 +78,10 @@ class VeMagics(Magics):
                          and %ve wait waits for it
         --timeout S      give up after so many seconds
         --no-fallback    ask the first target only
-        --tools A,B      let the model call these tools; %%agent? tells of them and of --kb,
+        --tools A,B      let the model call these tools; %%agent? tells of them and of
                          --max-steps, --budget and --approve
+        --kb NAME        answer from this knowledge base, with citations; -k N passages are read
+                         and --rerank MODEL orders them; with --tools the model searches itself
         -o NAME          keep the answer in a variable: .text .json .df .usage .cost .messages;
                          with --schema the object itself, a list of them with .df
 

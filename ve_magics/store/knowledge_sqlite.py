@@ -23,7 +23,7 @@ from ve_magics.store.knowledge_tables import KNOWLEDGE, WORDS
 from ve_magics.store.knowledge_vectors import FEWEST, OVERSAMPLE, Codes, packed, weighed
 from ve_magics.store.knowledge_words import VERSION, asked, indexed
 
-HEADING = 3.0
+HEADING = 4.0
 """What a word in a heading weighs beside one in the text."""
 COMMON = 0.2
 """A word that a larger share of all passages holds tells little; it is left out where rarer ones are asked too."""

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from ve_magics.engine.knowledge import gathering
 from ve_magics.engine.knowledge.gathering import gather, root_of
 from ve_magics.errors import ArgumentsError
 
@@ -110,7 +109,7 @@ def test_a_folder_that_cannot_be_read_is_told(folder: Path, monkeypatch: pytest.
         return real(path)  # type: ignore[call-overload]  # handed on as it is
 
     real = os.scandir
-    monkeypatch.setattr(gathering.os, "scandir", refused)
+    monkeypatch.setattr(os, "scandir", refused)
     found = gather((str(folder),))
     assert [item.name for item in found.items] == ["README", "a.md"]
     assert [tuple(problem) for problem in found.problems] == [("sub", "can't be read: permission denied")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ async def embed(texts: Sequence[str]) -> list[list[float]]:
     ]
 
 
-async def broken(*_: object) -> list[list[float]]:
+async def broken(*_: object) -> Any:
     """Fail."""
     raise ServerError("It is down.", status=503, hint="Wait.")
 
