@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -14,11 +15,12 @@ import pytest
 import ve_magics
 from ve_magics import Member
 from ve_magics.engine.agent.values import ApprovalError
-from ve_magics.errors import ArgumentsError, BudgetError, RecordingError
+from ve_magics.errors import ArgumentsError, BudgetError, RecordingError, StoreError, UnfitAnswerError
 from ve_magics.magics import approval
 from ve_magics.magics.agent_answer import AgentAnswer
 from ve_magics.magics.loading import unload
-from ve_magics.messages import Image, ToolCall, ToolResult
+from ve_magics.messages import Image, Text, ToolCall, ToolResult
+from ve_magics.sim.answers.question import Reply
 
 calls: list[tuple[str, dict[str, Any]]] = []
 
@@ -125,7 +127,6 @@ def test_tool_is_called_and_its_result_told(desk: Any) -> None:
 
 def test_calls_as_a_table(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """`.df` has a row for each call."""
-    import sys
     from types import SimpleNamespace
 
     from ve_magics.errors import MissingExtraError
@@ -195,6 +196,52 @@ def test_answer_with_a_schema(desk: Any) -> None:
     assert ran.error is None
     assert "7" in desk.shell.user_ns["found"]["answer"]
     assert desk.notebook.last.calls[0].result == "7"
+
+
+def test_answer_that_lacks_its_form_goes_back_once(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer that doesn't fit the schema is mended once, calls included; then the cell fails with what came."""
+    answers = ["no JSON", '{"total": 7}', "no JSON", "still none"]
+
+    def says(request: Any, **_: Any) -> Reply:
+        return Reply((Text(answers.pop(0)),))
+
+    monkeypatch.setattr("ve_magics.sim.chat.reply", says)
+    desk.shell.user_ns["Sum"] = {
+        "type": "object",
+        "properties": {"total": {"type": "integer"}},
+        "required": ["total"],
+    }
+    assert desk.run("%%agent --tools add --schema Sum --no-cache -o found\nAdd.").error is None
+    assert desk.shell.user_ns["found"] == {"total": 7}
+    assert [message.role for message in desk.notebook.last.messages[1:]] == ["user", "assistant"]
+    ran = desk.run("%%agent --tools add --schema Sum --no-cache -o other\nAdd.")
+    assert isinstance(ran.error.error, UnfitAnswerError)
+    assert "other" not in desk.shell.user_ns
+    assert desk.notebook.last.text == "still none"
+
+
+def test_models_that_are_gone_are_told_once(open_bench: Callable[..., Any], tmp_path: Path) -> None:
+    """A run that fell back because a model is gone says so below its output."""
+    (tmp_path / "config.toml").write_text('[routes.fast]\ntargets = ["sim/retired", "sim/tutor"]\n', "utf-8")
+    bench = open_bench(VE_CONFIG=str(tmp_path / "config.toml"))
+    bench.shell.user_ns["add"] = add
+    ran = bench.run("%%agent fast --tools add\nAdd 3 and 4.")
+    assert ran.error is None
+    assert "sim/retired is not there any more" in ran.printed
+
+
+def test_conversation_that_can_not_be_kept_is_told(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A turn that can't be written is warned of; the answer stays."""
+
+    def full(*_: Any, **__: Any) -> None:
+        raise StoreError("The disk is full.", hint="Free some space.")
+
+    monkeypatch.setattr("ve_magics.magics.conversation.Talk.keep", full)
+    ran = desk.run("%%agent --tools add -c talk -o found\nAdd 3 and 4.")
+    assert ran.error is None
+    assert "! The disk is full. Free some space." in ran.printed + "".join(
+        output.get("text/plain", "") for output in ran.outputs
+    )
 
 
 def test_chat_calls_tools_too(desk: Any) -> None:
@@ -292,9 +339,6 @@ def test_python_runs_only_after_a_yes(desk: Any, monkeypatch: pytest.MonkeyPatch
     desk.shell.user_ns["x"] = 20
 
     def wants_code(request: Any, **_: Any) -> Any:
-        from ve_magics.messages import Text
-        from ve_magics.sim.answers.question import Reply
-
         results = [p for m in request.messages for p in m.parts if isinstance(p, ToolResult)]
         if results:
             return Reply((Text(f"It is {results[0].text}"),))
@@ -407,6 +451,32 @@ def test_interrupted_run_goes_on_where_it_stopped(desk: Any) -> None:
     assert [name for name, _ in calls] == ["get_weather"]
     assert desk.asked == asked + 1
     assert "5 crowns" in found(desk).text
+
+
+def test_replay_starts_no_server(open_bench: Callable[..., Any], tmp_path: Path) -> None:
+    """What an MCP server offers and gives back is recorded: a replay, and a run that goes on from it, start none."""
+    pytest.importorskip("mcp")
+    server = Path(__file__).parents[1] / "engine" / "agent" / "mcp_server.py"
+    config = tmp_path / "config.toml"
+    config.write_text(f"[mcp.tiny]\ncommand = {[sys.executable, str(server)]!r}\n", "utf-8")
+    cell = "%%agent --tools tiny__add --approve auto -o found\nAdd 3 and 4."
+    bench = record(open_bench, VE_RECORDING="record", VE_CONFIG=str(config))
+    first = bench.run(cell)
+    assert first.error is None, first.lines
+    assert bench.run(cell).error is None, "what is remembered is recorded too"
+    assert found(bench).calls[0].source == "cache"
+    unload(bench.shell)
+    config.write_text('[mcp.tiny]\ncommand = "/does/not/exist"\n', "utf-8")
+    for mode in ("replay", "auto"):
+        replayed = record(open_bench, VE_RECORDING=mode, VE_CONFIG=str(config))
+        second = replayed.run(cell)
+        assert second.error is None, second.lines
+        assert second.printed == first.printed
+        assert found(replayed).calls[0].source == "recording"
+        unload(replayed.shell)
+    (tmp_path / "trip.recording.json").unlink()
+    ran = record(open_bench, VE_RECORDING="replay", VE_CONFIG=str(config)).run(cell)
+    assert isinstance(ran.error.error, RecordingError)
 
 
 # Limits

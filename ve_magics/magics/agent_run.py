@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from typing import Any
 
@@ -19,6 +20,7 @@ from ve_magics.magics.agent_display import AgentDisplay
 from ve_magics.magics.approval import asker
 from ve_magics.magics.asked import deadlines_within, fit
 from ve_magics.magics.chat import keep
+from ve_magics.magics.failure import one_line
 from ve_magics.magics.formats import Form
 from ve_magics.magics.notebook import Notebook
 from ve_magics.messages import ChatRequest
@@ -111,4 +113,7 @@ class CellRun:
     def _finish(self, answer: AgentAnswer, *, fits: bool = True) -> AgentAnswer:
         self._kept(answer, fits=fits)
         self._display.finish(answer, self._form.shown(answer.text))
+        if self._notebook.session.mode in ("off", "auto"):  # a recorded notebook keeps one output a cell
+            for notice in answer.notices:
+                print(f"↪ {one_line(notice)}", file=sys.stderr)
         return answer
