@@ -1,4 +1,4 @@
-"""How good is retrieval: recall and nDCG@10 on judged collections, beside plain BM25 in the same run.
+"""How good is retrieval: recall, nDCG@10 and MRR@10 on judged collections, beside plain BM25 in the same run.
 
     python tests/bench/retrieval.py FOLDER... [--embed MODEL] [--rerank MODEL] [--queries N] [--json]
 
@@ -142,7 +142,7 @@ async def ours(
 
 
 async def measured(collection: Collection, found: Search) -> dict[str, float]:
-    """Return recall@1, 5 and 10, nDCG@10, and the milliseconds of a question in the middle."""
+    """Return recall@1, 5 and 10, nDCG@10, MRR@10, and the milliseconds of a question in the middle."""
     sums: dict[str, float] = defaultdict(float)
     times: list[float] = []
     for query, text in collection.queries.items():
@@ -155,6 +155,7 @@ async def measured(collection: Collection, found: Search) -> dict[str, float]:
         gain = sum((2 ** grades.get(one, 0) - 1) / math.log2(at + 2) for at, one in enumerate(order[:DEPTH]))
         best = sorted(grades.values(), reverse=True)[:DEPTH]
         sums["nDCG@10"] += gain / sum((2**grade - 1) / math.log2(at + 2) for at, grade in enumerate(best))
+        sums["MRR@10"] += next((1 / at for at, one in enumerate(order[:DEPTH], 1) if one in grades), 0.0)
     count = len(collection.queries)
     scores = {name: round(total / count, 4) for name, total in sums.items()}
     return {**scores, "ms": round(1000 * sorted(times)[count // 2], 2)}
@@ -185,7 +186,7 @@ async def run(options: argparse.Namespace) -> dict[str, dict[str, dict[str, floa
 def show(collection: Collection, rows: dict[str, dict[str, float]]) -> None:
     """Print one collection's figures."""
     print(f"{collection.name}: {len(collection.corpus):,} documents, {len(collection.queries):,} questions")
-    names = ("recall@1", "recall@5", "recall@10", "nDCG@10", "ms", "build s")
+    names = ("recall@1", "recall@5", "recall@10", "nDCG@10", "MRR@10", "ms", "build s")
     print(f"{'':<18}" + "".join(f"{name:>11}" for name in names))
     for system, figures in rows.items():
         print(f"{system:<18}" + "".join(f"{figures.get(name, ''):>11}" for name in names))
