@@ -121,7 +121,7 @@ def _unfolded(number: int, passage: Passage) -> str:
     head = f"**&#91;{number}&#93; {f'[{place}]({link})' if link else place}**"
     if re.search(r"^(?: {2,}|\t|```|~~~)", passage.text, re.MULTILINE):
         fence = "`" * max(3, 1 + max(map(len, re.findall(r"`+", passage.text)), default=0))
-        return f"{head}\n\n{fence}text\n{passage.text}\n{fence}"
+        return f"{head}\n\n" + neutralise(f"{fence}text\n{passage.text}\n{fence}")
     lines = [_LEADING.sub(_escaped, literal(line.strip())) for line in passage.text.split("\n")]
     return f"{head}\n\n" + "\n".join(f"> {line}  " if line else ">" for line in lines)
 
