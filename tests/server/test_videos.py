@@ -374,3 +374,26 @@ def test_an_order_s_file_is_fetched_again_by_its_key(server: Running) -> None:
     assert order(server, headers=key).status == 200
     assert made(server, begun)["status"] == "completed"
     assert server.simulator.counters.videos_created == before
+
+
+@pytest.mark.parametrize("dialect", ["openai_videos", "video_generations"])
+def test_a_server_films_for_another_server(tmp_path: Path, dialect: str) -> None:
+    """Both formats that are served are spoken by our own client: a server behind a server films once, and whole."""
+    (tmp_path / "behind").mkdir()
+    with Running(tmp_path / "behind", "[prices]\n") as behind:
+        rows = (
+            f'[providers.up]\nbase_url = "{behind.url}/v1"\ndialect = "chat_completions"\nvideo = "{dialect}"\n'
+            'key = "env:BEHIND_KEY"\n'
+        )
+        with Running(tmp_path, rows, network=True, environ={"BEHIND_KEY": TOKEN}) as server:
+            film = order(server, model="up/sim/film").json["id"]
+            assert made(server, film)["status"] == "completed"
+            (job,) = behind.session.filming.jobs.find()
+            theirs = server.session.filming.jobs.get(film)
+            assert theirs is not None
+            assert theirs.provider_job_id == job.id
+            whole = server(f"/v1/videos/{film}/content").body
+            assert whole == behind(f"/v1/videos/{job.id}/content").body
+            refused = order(server, model="up/sim/film", seconds="99")
+            assert made(server, refused.json["id"])["error"]["message"].startswith("film can't make a video")
+        assert behind.simulator.counters.videos_created == 1

@@ -90,6 +90,21 @@ def test_jobs_are_found_by_notebook_and_state(database: Database) -> None:
     assert [job.id for job in store.unfinished()] == ["unknown", "running", "queued"]
 
 
+def test_a_list_is_read_part_by_part(database: Database) -> None:
+    """Parts follow one another without a gap or a twin, either way round, also where jobs were made at one moment."""
+    store = JobStore(database)
+    for number in range(7):
+        store.add(msgspec.structs.replace(JOB, id=f"j{number}", created=float(number // 3)))
+        store.add(msgspec.structs.replace(JOB, id=f"other{number}", notebook="b.ipynb"))
+    for newest_first in (True, False):
+        found: list[str] = []
+        while part := store.page(
+            "a.ipynb", after=found[-1] if found else "", limit=2, newest_first=newest_first
+        ):
+            found += [job.id for job in part]
+        assert found == sorted((f"j{number}" for number in range(7)), reverse=newest_first)
+
+
 def test_one_kernel_has_a_job(database: Database) -> None:
     """A lease keeps others away until it ends, is given back, or runs out; its owner may renew it."""
     now = 100.0

@@ -750,3 +750,18 @@ def test_a_simulated_provider_is_asked_again_soon(world: World) -> None:
     assert (means.patience(job).first_retry, means.patience(job).longest_poll) == (1.0, 1.0)
     for name in ("openai", "gone"):
         assert means.patience(msgspec.structs.replace(job, provider=name)) is means.timing
+
+
+async def test_an_order_has_one_job_however_often_it_comes(world: World) -> None:
+    """Where the caller names the job, a second one by that name is refused before anything is sent."""
+
+    async def work() -> None:
+        engine = world.engine()
+        job = await submit(world, engine, job_id="video_of_an_order")
+        assert job.id == "video_of_an_order"
+        with pytest.raises(StoreError):
+            await submit(world, engine, job_id="video_of_an_order")
+        await engine.wait(job.id)
+
+    await world.run(work())
+    assert world.creates == 1
