@@ -15,7 +15,14 @@ import pytest
 import ve_magics
 from ve_magics import Member
 from ve_magics.engine.agent.values import ApprovalError
-from ve_magics.errors import ArgumentsError, BudgetError, RecordingError, StoreError, UnfitAnswerError
+from ve_magics.errors import (
+    ArgumentsError,
+    BudgetError,
+    OverloadedError,
+    RecordingError,
+    StoreError,
+    UnfitAnswerError,
+)
 from ve_magics.magics import approval
 from ve_magics.magics.agent_answer import AgentAnswer
 from ve_magics.magics.loading import unload
@@ -631,3 +638,19 @@ def test_interrupt_keeps_the_trace(desk: Any, monkeypatch: pytest.MonkeyPatch) -
     assert found(desk).partial
     assert found(desk).calls[0].name == "search_web"
     assert "stopped" in ran.printed
+
+
+def test_run_that_breaks_off_keeps_what_was_done(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that fails in the second step ends the cell with its error; the calls before stay, marked as partial."""
+
+    def fails_later(request: Any, **_: Any) -> Reply:
+        if any(message.tool_calls for message in request.messages):
+            raise OverloadedError("Too many ask.", status=529)
+        return Reply((ToolCall("c", "add", '{"a": 3, "b": 4}'),), "tool_calls")
+
+    monkeypatch.setattr("ve_magics.sim.chat.reply", fails_later)
+    ran = desk.run("%%agent --tools add -o found\nAdd 3 and 4.")
+    assert "overloaded" in ran.lines[0]
+    assert found(desk).partial
+    assert [call.result for call in found(desk).calls] == ["7"]
+    assert "broke off" in ran.printed

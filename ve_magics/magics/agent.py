@@ -9,7 +9,7 @@ import msgspec
 from ve_magics.catalog import nearest
 from ve_magics.engine.acting import Cast
 from ve_magics.engine.agent.marking import with_rules
-from ve_magics.engine.agent.team import LEADING, MEMBERS, Member
+from ve_magics.engine.agent.team import LEADING, Member
 from ve_magics.engine.agent.values import Limits
 from ve_magics.engine.toolmemory import ToolMemory
 from ve_magics.errors import ArgumentsError, StoreError
@@ -23,7 +23,7 @@ from ve_magics.magics.formats import form_of
 from ve_magics.magics.notebook import Notebook
 from ve_magics.magics.plain import show_text
 from ve_magics.magics.plan import plan
-from ve_magics.magics.toolbox import Toolbox
+from ve_magics.magics.toolbox import Toolbox, agents_known
 from ve_magics.messages import ChatRequest, Part
 
 MOST_TOKENS = 8_192
@@ -144,14 +144,7 @@ def members_of(notebook: Notebook, options: argparse.Namespace) -> list[Member]:
     Raises:
         ArgumentsError: One that is named isn't there, or lacks its documents.
     """
-    known = {member.name: member for member in MEMBERS}
-    for name, row in notebook.session.config.agents.items():
-        known[name] = Member(
-            name=name, purpose=row.purpose, model=row.model, tools=row.tools, system=row.system
-        )
-    for value in notebook.namespace.values():
-        if isinstance(value, Member):
-            known[value.name] = value
+    known = agents_known(notebook)
     for name in options.agents:
         if name not in known:
             near = nearest(name, known, count=1)

@@ -15,6 +15,7 @@ from ve_magics.magics.formats import KINDS
 from ve_magics.magics.notebook import Notebook
 from ve_magics.magics.parser import Parser
 from ve_magics.magics.storyboard_arguments import storyboard_parser
+from ve_magics.magics.toolbox import agents_known, tool_names
 from ve_magics.magics.usage import GROUPS
 from ve_magics.magics.video_arguments import video_parser
 
@@ -79,7 +80,13 @@ def _flagged(
     notebook: Notebook, parser: Parser, words: list[str], symbol: str, *, positional: bool
 ) -> Iterable[str]:
     before = words[-1] if words else ""
+    if before.endswith(",") and len(words) > 1:  # the next name of a list
+        before = words[-2]
     match before:
+        case "--tools":
+            return listed(symbol, tool_names(notebook))
+        case "--agents":
+            return listed(symbol, agents_known(notebook))
         case "-m" | "--model":
             return notebook.session.config.names()
         case "-c" | "--conversation":
@@ -98,6 +105,12 @@ def _flagged(
     if not words and any(action.dest == "kb" and not action.option_strings for action in parser._actions):
         return notebook.library.shelf.names()
     return notebook.session.config.names() if positional else ()
+
+
+def listed(symbol: str, names: Iterable[str]) -> Iterable[str]:
+    """Return names as they go on a list with commas that has begun."""
+    head, comma, _ = symbol.rpartition(",")
+    return (f"{head}{comma}{name}" for name in names)
 
 
 def _variables(notebook: Notebook, *, schemas: bool) -> Iterable[str]:

@@ -10,6 +10,7 @@ from ve_magics.engine.acting import Tools, connections, without_twins
 from ve_magics.engine.agent.builtin import BUILT_IN, search_offer
 from ve_magics.engine.agent.functions import offer_of
 from ve_magics.engine.agent.mcp import SEPARATOR
+from ve_magics.engine.agent.team import MEMBERS, Member
 from ve_magics.engine.agent.values import Offer
 from ve_magics.engine.toolkit import Toolkit
 from ve_magics.engine.toolmemory import ToolMemory
@@ -85,16 +86,35 @@ class Toolbox:
         return self._kit.offer(name, named=named)
 
     def _unknown(self, name: str) -> ArgumentsError:
-        functions = [
-            known
-            for known, one in self._notebook.namespace.items()
-            if callable(one) and not known.startswith("_")
-        ]
-        near = nearest(name, [*functions, *BUILT_IN, *self._notebook.session.config.mcp], count=1)
+        near = nearest(name, tool_names(self._notebook), count=1)
         return ArgumentsError(
             f"--tools: there is no tool {name!r}.",
             hint=f"Did you mean {near[0]}?" if near else "Define the function in a cell above, then name it.",
         )
+
+
+def tool_names(notebook: Notebook) -> list[str]:
+    """Return what `--tools` could name: functions of the notebook, built-in tools, MCP servers."""
+    hidden = getattr(notebook.shell, "user_ns_hidden", {})
+    functions = [
+        name
+        for name, value in notebook.namespace.items()
+        if callable(value) and not isinstance(value, type) and not name.startswith("_") and name not in hidden
+    ]
+    return [*functions, *BUILT_IN, *notebook.session.config.mcp]
+
+
+def agents_known(notebook: Notebook) -> dict[str, Member]:
+    """Return all agents by name: those that come along, the configuration's, those in variables; the later ones win."""
+    known = {member.name: member for member in MEMBERS}
+    for name, row in notebook.session.config.agents.items():
+        known[name] = Member(
+            name=name, purpose=row.purpose, model=row.model, tools=row.tools, system=row.system
+        )
+    for value in notebook.namespace.values():
+        if isinstance(value, Member):
+            known[value.name] = value
+    return known
 
 
 def marked(notebook: Notebook) -> list[FunctionTool]:

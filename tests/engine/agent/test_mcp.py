@@ -76,7 +76,6 @@ async def test_tools_are_offered_with_their_server_in_front(connection: McpConne
     )
     assert add.spec.parameters is not None
     assert add.spec.parameters["properties"].keys() == {"a", "b"}
-    assert add.price({}) is None
     situation = Situation("", ToolCall("c", "tiny__add"), lambda _: None, nowhere)
     assert (await add.run({"a": 2, "b": 3}, situation)).text == "5"
     (wanted,) = mcp_offers(connection, tools, named=True, wanted="tiny__shout")

@@ -181,6 +181,8 @@ async def test_report_tells_the_run() -> None:
         "run",
     )
     assert report.shown == ["film"]
+    assert repr(call) == "<agent: look(a=1) → 'seen'>"
+    assert repr(report.steps[1]) == "<step 2 of the agent: 0 calls, 'Done.'>"
     assert report.cost.amount is None, "one price is not known"
     assert report.usage is None
     assert report.steps[1].text == "Done."

@@ -237,6 +237,6 @@ def mcp_offers(
         async def run(arguments: Arguments, situation: Situation) -> Output:  # noqa: ARG001 - as every tool is called
             return await connection.call(own, arguments)
 
-        return Offer(spec=tool, run=run, approve=True, named=named, untrusted=True, price=lambda _: None)
+        return Offer(spec=tool, run=run, approve=True, named=named, untrusted=True)
 
     return [offer(own, tool) for own, tool in tools if not wanted or tool.name == wanted]
