@@ -17,8 +17,8 @@ from ve_magics import Member
 from ve_magics.engine.agent.values import ApprovalError
 from ve_magics.errors import (
     ArgumentsError,
+    BadRequestError,
     BudgetError,
-    OverloadedError,
     RecordingError,
     StoreError,
     UnfitAnswerError,
@@ -645,12 +645,12 @@ def test_run_that_breaks_off_keeps_what_was_done(desk: Any, monkeypatch: pytest.
 
     def fails_later(request: Any, **_: Any) -> Reply:
         if any(message.tool_calls for message in request.messages):
-            raise OverloadedError("Too many ask.", status=529)
+            raise BadRequestError("Not like this.", status=400)
         return Reply((ToolCall("c", "add", '{"a": 3, "b": 4}'),), "tool_calls")
 
     monkeypatch.setattr("ve_magics.sim.chat.reply", fails_later)
     ran = desk.run("%%agent --tools add -o found\nAdd 3 and 4.")
-    assert "overloaded" in ran.lines[0]
+    assert "Not like this." in ran.lines[0]
     assert found(desk).partial
     assert [call.result for call in found(desk).calls] == ["7"]
     assert "broke off" in ran.printed

@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -40,7 +41,7 @@ async def in_thread(function: Callable[[], T]) -> T:
             error = caught
             if isinstance(caught, StopIteration) or not isinstance(caught, Exception):
                 error = RuntimeError(f"{type(caught).__name__}: {caught}")  # no future carries these
-        if not loop.is_closed():
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
             loop.call_soon_threadsafe(deliver, result, error)
 
     threading.Thread(target=run, name="ve_magics tool", daemon=True).start()
