@@ -11,6 +11,8 @@ import re
 import unicodedata
 from functools import lru_cache
 
+from ve_magics.store.knowledge_filler import is_filler, telling, without_ends
+
 VERSION = 1
 """Goes up whenever the same text gives other words: an index with another number is made anew from its passages."""
 
@@ -42,16 +44,21 @@ def indexed(text: str) -> str:
 
 
 def asked(text: str) -> list[str]:
-    """Return the words of a question, each once, in order; one character alone is looked for as the begin of a pair."""
+    """Return the words of a question that tell something, or all where none does, each once, in order.
+
+    One character alone is looked for as the begin of a pair.
+    """
     found: list[str] = []
-    for wide, narrow in _RUN.findall(normal(text)):
+    filler: list[str] = []
+    for wide, narrow in _RUN.findall(without_ends(normal(text))):
         if not wide:
-            found += _parts(narrow)
+            (filler if is_filler(narrow) else found).extend(_parts(narrow))
         elif len(wide) == 1:
             found.append(f"{wide}*")
         else:
-            found += [wide[at : at + 2] for at in range(len(wide) - 1)]
-    return list(dict.fromkeys(found))
+            found += telling(wide)
+            filler += [wide[at : at + 2] for at in range(len(wide) - 1)]
+    return list(dict.fromkeys(found or filler))
 
 
 @lru_cache(maxsize=20_000)
