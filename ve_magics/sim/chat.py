@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from typing import Any
 
 import msgspec
 
@@ -138,8 +139,37 @@ def replies_of(question: ChatRequest, fault: Fault | None, *, thinking: bool) ->
     if fault is not None and fault.kind == "refusal":
         return [Reply((Refusal("I can't help with that. (The simulator was asked to refuse.)"),))]
     replies = [reply(question, variant=number, thinks=thinking) for number in range(question.n or 1)]
+    if fault is not None and fault.kind == "misfit" and question.output is not None:
+        return replies if _was_told(question) else [_misfitting(one) for one in replies]
     if fault is None or fault.kind != "filter":
         return replies
     words = [part for part in replies[0].parts if isinstance(part, Text)]
     text = words[0].text if words else ""
     return [Reply((Text(text[: len(text) // 3]),), "content_filter")]
+
+
+def _was_told(question: ChatRequest) -> bool:
+    """Whether the model has answered before, and this is what came back to it."""
+    return any(message.role == "assistant" for message in question.messages)
+
+
+def _misfitting(good: Reply) -> Reply:
+    """Return a reply in whose JSON the first number of each object is said in words, or its last field is missing."""
+    text = "".join(part.text for part in good.parts if isinstance(part, Text))
+    try:
+        value = msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return good
+    return Reply((Text(msgspec.json.encode(_spoilt(value)).decode()),), good.finish)
+
+
+def _spoilt(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_spoilt(one) for one in value]
+    if not isinstance(value, dict):
+        return None
+    spoilt = {name: _spoilt(one) if isinstance(one, list | dict) else one for name, one in value.items()}
+    for name, one in value.items():
+        if isinstance(one, int | float) and not isinstance(one, bool):
+            return {**spoilt, name: f"about {one}"}
+    return dict(list(spoilt.items())[:-1]) if spoilt == value else spoilt

@@ -17,6 +17,7 @@ then answers, so that a retry is seen to help.
 | `429` | too many requests; `retry-after` asks to wait `@` seconds |
 | `filter` | the answer breaks off because of the content policy |
 | `refusal` | the model says that it won't |
+| `misfit` | JSON for a schema doesn't fit it, until the model is told what is wrong with it |
 | `broken-json` | a piece of the answer is no JSON |
 | `error-in-stream` | an error comes inside a stream that began well; without a stream, inside a 200 |
 | `cut` | the answer ends well for HTTP, but without its end mark |
@@ -107,6 +108,7 @@ MIDWAY = frozenset(
         "slow",
         "filter",
         "refusal",
+        "misfit",
         "broken-json",
         "error-in-stream",
         "cut",

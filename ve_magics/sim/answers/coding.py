@@ -20,6 +20,7 @@ _ASKED = re.compile(
     re.IGNORECASE,
 )
 _FENCE = re.compile(r"```(\w*)\n(.*?)```", re.DOTALL)
+_BARE = re.compile(r"^(?:[^\n]*[:：][ \t]*)?((?:async def|def|class|@\w+) ?.*)", re.DOTALL | re.MULTILINE)
 _EXPLAIN = re.compile(r"\bexplain|what does|describe|review|解释|说明|什么意思|做什么", re.IGNORECASE)
 
 
@@ -29,6 +30,12 @@ def answer(question: Question) -> str | None:
         question.text[: block.start()] + question.text[block.end() :]
     ):
         return _explained(question, block[2])
+    if (
+        (bare := _BARE.search(question.text))
+        and _EXPLAIN.search(question.text[: bare.start(1)])
+        and _runs(bare[1])
+    ):
+        return _explained(question, bare[1])
     if not _ASKED.search(question.text):
         return None
     lowered = question.text.lower()
@@ -43,6 +50,14 @@ def answer(question: Question) -> str | None:
             )
     program = _asked_for(lowered) or _made_up(question)
     return _shown(question, "python", program.code, program.english, program.chinese)
+
+
+def _runs(code: str) -> bool:
+    try:
+        ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
 
 
 def _holds(text: str, key: str) -> bool:
@@ -128,6 +143,9 @@ def _point(question: Question, node: ast.stmt) -> str:
             )
             calls_itself = any(isinstance(n, ast.Name) and n.id == node.name for n in ast.walk(node))
             tail = say(" It calls itself.", "它会调用自己。") if calls_itself else ""
+            if isinstance(last := node.body[-1], ast.Return) and last.value is not None:
+                given = ast.unparse(last.value)[:80]
+                tail += say(f" It returns `{given}`.", f"返回 `{given}`。")
             return (
                 say(
                     f"It defines the function `{node.name}`, which takes {taken}.",

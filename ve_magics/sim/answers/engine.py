@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -15,9 +16,11 @@ from ve_magics.sim.answers import (
     director,
     feelings,
     fields,
+    figures,
     followup,
     listing,
     memory,
+    mending,
     passages,
     seeing,
     smalltalk,
@@ -40,6 +43,8 @@ SPEAKERS: tuple[Speaker, ...] = (
     passages.answer,
     seeing.answer,
     memory.answer,
+    mending.answer,
+    figures.answer,
     summary.answer,
     translation.answer,
     coding.answer,
@@ -52,6 +57,11 @@ SPEAKERS: tuple[Speaker, ...] = (
     topics.answer,
 )
 """Who may answer in words; the first that has something to say does."""
+
+
+_AGAIN = re.compile(
+    r"\b(?:answer again|corrected json|try again|not valid json)\b|重新回答|再答一次", re.IGNORECASE
+)
 
 
 def reply(request: ChatRequest, *, variant: int = 0, thinks: bool = False) -> Reply:
@@ -93,6 +103,8 @@ def in_json(question: Question, said: str) -> str:
         said: What tools have answered; empty where none were asked.
     """
     output = question.request.output
+    if _AGAIN.search(question.text) and question.before:
+        question = question.asked_before()
     given = output.schema if output is not None else None
     schema = _plain_schema(question) if given is None else given
     film = director.about_film(set(schema.get("properties") or ()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container
 
-from ve_magics.sim.answers.prose import listed, words
+from ve_magics.sim.answers.prose import listed, sentences, words
 from ve_magics.sim.answers.question import Question
 
 _GOOD = frozenset(
@@ -49,6 +49,13 @@ def feeling(text: str) -> str:
     """Return positive, negative or neutral."""
     found = score(text)
     return "positive" if found > 0 else "negative" if found < 0 else "neutral"
+
+
+def telling(text: str) -> str:
+    """Return the sentence that says most about a text's feeling; empty where none does."""
+    said = sentences(text)
+    best = max(said, key=lambda sentence: abs(score(sentence)), default="")
+    return best if score(best) else ""
 
 
 def among(text: str, options: Container[str]) -> str:

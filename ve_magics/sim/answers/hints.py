@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from ve_magics.sim.answers import arithmetic, director, feelings
 from ve_magics.sim.answers.facts import HOMES, Facts
 from ve_magics.sim.answers.prose import keywords, listed, sentences, stem, words
+from ve_magics.sim.answers.records import Table, asked_for
 
 T = TypeVar("T")
 
@@ -47,7 +48,7 @@ _LANGUAGES = listed(
     "English Chinese French German Spanish Japanese Korean Italian Russian Python JavaScript Java Rust SQL"
 )
 _ASKED = re.compile(
-    r"\b(\d{1,2}|two|three|four|five|six|seven|eight|nine|ten)\b|([两二三四五六七八九十])(?=[个条点项种位])"
+    r"\b(\d{1,2}|two|three|four|five|six|seven|eight|nine|ten)\b|([两二三四五六七八九十])(?=[个条点项种位大座颗])"
 )
 _COUNTS = {w: n for n, w in enumerate(listed("two three four five six seven eight nine ten"), 2)}
 _COUNTS_ZH = dict(zip("两二三四五六七八九十", (2, 2, 3, 4, 5, 6, 7, 8, 9, 10), strict=True))
@@ -66,6 +67,7 @@ _SEARCH = re.compile(
     r"|^(?:请|帮我)*(?:搜索|查找|查询|检索|查一下)(?:一下)?",
     re.IGNORECASE,
 )
+_REASONS = ("reason", "why", "because", "evidence", "理由", "原因", "依据")
 _SHARES = ("confidence", "score", "probability", "certainty", "likelihood", "relevance", "置信度")
 _CURRENCIES = (("€", "EUR"), ("£", "GBP"), ("¥", "CNY"), ("元", "CNY"))
 _NEGATION = re.compile(
@@ -96,6 +98,10 @@ _FORMATS = {
 }
 
 
+LONGEST_WISH = 200
+"""Characters in which a text says what list it wants; what stands further on is only mentioned."""
+
+
 class Hints:
     """Suggests values; asked twice for the same kind it suggests the next one that the text names.
 
@@ -118,9 +124,20 @@ class Hints:
         self._chinese = chinese
         self._answer = answer
         self._film = film
+        self._felt = False
         self._taken: Counter[str] = Counter()
         self._terms = list(dict.fromkeys(keywords(facts.text)))
         self._stems = {stem(word) for word in words(facts.text)}
+
+    @property
+    def chinese(self) -> bool:
+        """Whether words are wanted in Chinese."""
+        return self._chinese
+
+    @property
+    def table(self) -> Table | None:
+        """What is known about the things that the text asks a list of; None where it is about nothing of the kind."""
+        return None if self._film else asked_for(self._facts.text[:LONGEST_WISH])
 
     def _next(self, kind: str, pool: Sequence[T]) -> T | None:
         if not pool:
@@ -216,6 +233,8 @@ class Hints:
             case "summary":
                 said = sentences(facts.text)
                 return said[self._taken["summary"] % len(said)] if said else ""
+            case "answer" if name.lower() in _REASONS and self._felt:
+                return feelings.telling(facts.text) or sentences(facts.text)[-1]
             case "answer":
                 said = sentences(re.sub(r"[#*`$]|^- ", "", self._answer())) if self._answer else []
                 return (("" if self._chinese else " ").join(said[:2])) or self.words(name)
@@ -309,6 +328,7 @@ class Hints:
         """Return the option that the text speaks for most; the first where it speaks for none."""
         lowered = {str(option).lower(): option for option in options}
         if found := feelings.among(self._facts.text, lowered):
+            self._felt = True
             return lowered[found]
         told = self.labelled(name).lower()
         if told in lowered:

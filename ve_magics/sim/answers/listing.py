@@ -51,6 +51,21 @@ LISTS = (
         _items("猫 / 狗 / 马 / 大象 / 狐狸 / 熊猫 / 猫头鹰 / 海豚"),
     ),
     (
+        _items("rivers in china / chinese river / 中国的河 / 中国的大河"),
+        _items("Yangtze / Yellow River / Pearl River / Lancang / Heilongjiang / Huai River"),
+        _items("长江 / 黄河 / 珠江 / 澜沧江 / 黑龙江 / 淮河"),
+    ),
+    (
+        _items("river / 河流 / 大河"),
+        _items("Nile / Amazon / Yangtze / Yellow River / Mekong / Danube / Rhine / Ganges"),
+        _items("尼罗河 / 亚马孙河 / 长江 / 黄河 / 湄公河 / 多瑙河 / 莱茵河 / 恒河"),
+    ),
+    (
+        _items("mountain / 高山 / 山峰"),
+        _items("Mount Everest / K2 / Kangchenjunga / Lhotse / Makalu / Kilimanjaro / Mont Blanc"),
+        _items("珠穆朗玛峰 / 乔戈里峰 / 干城章嘉峰 / 洛子峰 / 马卡鲁峰 / 乞力马扎罗山 / 勃朗峰"),
+    ),
+    (
         _items("countr / 国家"),
         _items("China / France / Brazil / Kenya / Japan / Canada / Norway / India"),
         _items("中国 / 法国 / 巴西 / 肯尼亚 / 日本 / 加拿大 / 挪威 / 印度"),
@@ -195,6 +210,7 @@ _COUNTS = dict(
     zip(("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"), range(2, 11), strict=True)
 )
 _COUNTS_ZH = dict(zip("一两二三四五六七八九十", (1, 2, 2, 3, 4, 5, 6, 7, 8, 9, 10), strict=True))
+_COUNTED_ZH = re.compile(r"(\d{1,2}|[一两二三四五六七八九十])\s*[个条种项位款座颗]")
 _LIST_WORDS = re.compile(
     r"\b(list|name|suggest|brainstorm|ideas|ways|tips|reasons|examples|steps|names|questions|titles)\b"
     r"|列出|列举|推荐|有哪些",
@@ -222,6 +238,8 @@ def answer(question: Question) -> str | None:
     if found is None or not (_LIST_WORDS.search(question.text) or _known(question.text)):
         return None
     word = (found[1] or found[3] or "").lower()
+    if not word and (counted := _COUNTED_ZH.search(question.text)):
+        word = counted[1]
     count = int(word) if word.isdecimal() else _COUNTS.get(word) or _COUNTS_ZH.get(word) or 0
     items = _known(question.text, chinese=question.chinese)
     if items is None:
@@ -248,7 +266,7 @@ def answer(question: Question) -> str | None:
 
 
 def _known(text: str, *, chinese: bool = False) -> tuple[str, ...] | None:
-    lowered = text.lower()
+    lowered = _COUNTED_ZH.sub("", text.lower())
     for keys, english, chinese_items in LISTS:
         if any(re.search(rf"(?<![a-z]){re.escape(key)}", lowered) for key in keys):
             return chinese_items if chinese else english

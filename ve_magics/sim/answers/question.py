@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -162,6 +162,12 @@ class Question:
             images=images,
             seed=int.from_bytes(digest, "big") + variant,
         )
+
+    def asked_before(self) -> Question:
+        """Return the question before this one, as it was asked."""
+        *earlier, text = self.before
+        before = tuple(earlier)
+        return replace(self, text=text, before=before, chinese=wants_chinese(text, self.system, before))
 
     def pick(self, *choices: str, salt: str = "") -> str:
         """Return one of the choices, the same one whenever the same is asked."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from ve_magics.sim.answers.hints import Hints
 from ve_magics.sim.answers.patterns import example
+from ve_magics.sim.answers.records import filled
 
 DEEPEST = 12
 """How deep optional parts are filled; deeper, only what a schema demands."""
@@ -133,6 +134,9 @@ class Filler:
         inner = schema.get("items", {})
         if inner is False:
             return items
+        table = self._hints.table if depth <= DEEPEST else None
+        if table is not None and "maxItems" not in schema:
+            most = max(MOST_ITEMS, len(table.rows))
         wanted = min(most, max(least, len(items), self._hints.how_many(name) if depth <= DEEPEST else 0))
         if scenes := self._hints.scenes(name, wanted):
             return [_told(self._resolved(inner, depth), scene) for scene in scenes]
@@ -147,6 +151,8 @@ class Filler:
                 if len(items) >= wanted:
                     break
                 item = self._value(inner, name.removesuffix("s"), depth + 1)
+                if table is not None and len(items) < len(table.rows) and isinstance(inner, Mapping):
+                    item = filled(item, table, table.rows[len(items)], inner, chinese=self._hints.chinese)
                 if unique and item in items:
                     item = _another(item, attempt)
                 if not unique or item not in items:

@@ -16,7 +16,7 @@ _HELLO_REQUEST = re.compile(
     r"^\s*(?:please )?(?:say|reply with|respond with|answer with)(?: exactly)?(?: the| a)?(?: single"
     r"| one)?(?: words?| text| phrase)?:? [\"'“]?(?P<words>[^\"'”\n]{1,80}?)[\"'”]?"
     r"(?: and nothing else| only)?[.!]?\s*$"
-    r"|^\s*(?:请)?(?:只)?(?:说|回复)[：: ]?[“\"「]?(?P<words_zh>[^”\"」\n]{1,40}?)[”\"」]?[。！]?\s*$",
+    r"|^\s*(?:请)?(?:只)?(?:说(?!出)|回复)[：: ]?[“\"「]?(?P<words_zh>[^”\"」\n]{1,40}?)[”\"」]?[。！]?\s*$",
     re.IGNORECASE,
 )
 _COURTESY = re.compile(

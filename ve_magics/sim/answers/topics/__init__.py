@@ -17,6 +17,7 @@ _FOLLOW_UP = re.compile(
     r"|它|这个|上面|再|更|举例|例子|继续|详细|换句话",
     re.IGNORECASE,
 )
+_MORE = re.compile(r"\bmore\b|\bcontinue\b|\bgo on\b|\belaborate\b|再|更|继续|详细", re.IGNORECASE)
 _EVERYDAY = frozenset(
     {
         "class",
@@ -78,11 +79,14 @@ def article_of(name: str, *, chinese: bool) -> Article:
 def answer(question: Question) -> str | None:
     """Return what is known about the question's topic, or about the last one where the question leaves it open."""
     name = topic_of(question.text)
+    going_on = not name
     if not name and len(question.text) <= LONGEST_FOLLOW_UP and _FOLLOW_UP.search(question.text):
         name = next((found for text in reversed(question.before) if (found := topic_of(text))), "")
     if not name:
         return None
     article = article_of(name, chinese=question.chinese)
+    if going_on and _MORE.search(question.text):
+        return shaped(question, (*article.points, article.gist))
     points = "\n".join(f"- {point}" for point in article.points)
     full = f"### {article.title}\n\n{article.gist}\n\n{points}"
     if name in EXAMPLES:
