@@ -137,6 +137,22 @@ def test_pages_are_fetched_live_only(open_bench: Any, tmp_path: Path) -> None:
     assert "is not fetched: it leads to 127.0.0.1, which is inside this machine" in text
 
 
+def test_a_command_that_was_recorded_still_works_live(open_bench: Any, tmp_path: Path) -> None:
+    """With recorded answers where there are some, and live ones elsewhere, a base is really brought up to date."""
+    bench = open_bench(VE_NOTEBOOK="a.ipynb")
+    (tmp_path / "a.md").write_text("alpha", "utf-8")
+    bench.run("%ve record")
+    first = bench.run("%ve kb add x a.md").text
+    (tmp_path / "b.md").write_text("beta", "utf-8")
+    bench.run("%ve kb add x b.md")
+    (tmp_path / "a.md").write_text("gamma words", "utf-8")
+    bench.notebook.session.set_mode("auto")
+    assert bench.run("%ve kb add x a.md").text.startswith("x: 1 changed, 1 unchanged")
+    assert bench.run("%ve kb search x gamma").text.endswith("gamma words")
+    bench.run("%ve replay")
+    assert bench.run("%ve kb add x a.md").text == first
+
+
 def test_progress_is_one_line() -> None:
     """How far it is, in words that fit a line."""
     assert module._line("x", Step("reading", 5, 10, "a.md")) == f"📚 x: {'▰' * 10}{'▱' * 10} 5 of 10 a.md"

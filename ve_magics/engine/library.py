@@ -154,7 +154,7 @@ class Library:
         return [*(await self.find(knowledge_base, query, k)).passages]
 
     async def said(self, words: Sequence[str], say: Callable[[], Any], *, cell: str = "") -> str:
-        """Return what a command says; the recorded words while a recording is replayed that holds them.
+        """Return what a command says; nothing is done while a recording that has its words is replayed.
 
         Args:
             words: The command.
@@ -162,8 +162,10 @@ class Library:
             cell: What to call the cell in an error.
         """
         asked = {"command": " ".join(words)}
-        known = self._recorded(asked, str, cell, required=False)
-        if known is not None:
+        if (
+            self.session.mode == "replay"
+            and (known := self._recorded(asked, str, cell, required=False)) is not None
+        ):
             return known
         text = str(await say())
         self._record(asked, text, cell)
