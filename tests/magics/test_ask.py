@@ -84,6 +84,14 @@ def test_what_the_documents_do_not_hold_is_said(manuals: Any) -> None:
     assert "Nothing is cited" in ran.printed
 
 
+def test_where_nothing_is_found_nobody_is_asked(manuals: Any) -> None:
+    """No word in common with any document: the cell says so, and no model can make something up."""
+    ran = manuals.run("%%ask manuals -o answer\nXylophones?")
+    assert ran.printed.startswith("manuals holds nothing that fits this question. No model was asked.")
+    assert manuals.asked == 0
+    assert manuals.shell.user_ns["answer"].passages == ()
+
+
 def test_a_follow_up_question_is_looked_for_as_what_it_means(manuals: Any) -> None:
     """In a conversation the question is rewritten before it is looked for, and the rewritten one is told."""
     manuals.run(f"%%ask manuals -c pump\n{QUESTION}")

@@ -25,7 +25,7 @@ from ve_magics.magics.display import AnswerDisplay
 from ve_magics.magics.notebook import Notebook
 from ve_magics.magics.plain import show_text
 from ve_magics.magics.plan import show_plan
-from ve_magics.messages import ChatRequest, ChatResponse, Choice, Message, Part, Text
+from ve_magics.messages import ChatRequest, ChatResponse, Choice, Message, Part, Text, assistant
 from ve_magics.store.knowledge import Passage
 
 
@@ -164,6 +164,8 @@ def from_documents(notebook: Notebook, options: argparse.Namespace, cell: str) -
     if options.dry_run:
         show_plan(notebook, request, "\n".join([*found.notes, *notes, talk.note if talk else ""]).strip())
         return None
+    if not found.passages:
+        return _unasked(notebook, options, request, query, (*found.notes, *notes))
     answer = _asked(notebook, options, request, found, query, notes)
     if talk is not None:
         try:
@@ -277,6 +279,21 @@ def _asked(
     answer = answered()
     notebook.last = answer
     notebook.keep(options.output, answer)
+    display.finish(answer.response, answer.facts(), answer.bundle())
+    return answer
+
+
+def _unasked(
+    notebook: Notebook, options: argparse.Namespace, request: ChatRequest, query: str, notes: Sequence[str]
+) -> CitedAnswer:
+    """Say that nothing was found, without asking a model that could only make something up."""
+    said = f"{options.kb} holds nothing that fits this question. No model was asked."
+    response = ChatResponse(choices=(Choice(assistant(said), "stop"),))
+    answer = CitedAnswer(request, response, Trace(), found=Found(), query=query, notes=notes)
+    notebook.last = answer
+    notebook.keep(options.output, answer)
+    display = AnswerDisplay(notebook.shell, streaming=False)
+    display.start()
     display.finish(answer.response, answer.facts(), answer.bundle())
     return answer
 

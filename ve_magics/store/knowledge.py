@@ -141,7 +141,11 @@ class Build(Protocol):
         """
 
     def put_vectors(self, model: str, rows: Sequence[tuple[bytes, Sequence[float]]]) -> None:
-        """Keep vectors by the digests of what they stand for."""
+        """Keep vectors by the digests of what they stand for. None at all asks whether vectors can be kept.
+
+        Raises:
+            MissingExtraError: What compares vectors isn't installed.
+        """
 
     def finish(self, setting: Setting) -> None:
         """Let everything that was put in and taken out show, all at once."""

@@ -20,7 +20,7 @@ from ve_magics.store.database import Database, open_store
 from ve_magics.store.knowledge import Build, Document, Facts, Hit, Passage, Setting
 from ve_magics.store.knowledge_lock import only_one
 from ve_magics.store.knowledge_tables import KNOWLEDGE, WORDS
-from ve_magics.store.knowledge_vectors import FEWEST, OVERSAMPLE, Codes, packed, weighed
+from ve_magics.store.knowledge_vectors import FEWEST, OVERSAMPLE, Codes, numpy, packed, weighed
 from ve_magics.store.knowledge_words import VERSION, asked, indexed
 
 HEADING = 4.0
@@ -281,7 +281,8 @@ class SqliteBuild:
         ]
 
     def put_vectors(self, model: str, rows: Sequence[tuple[bytes, Sequence[float]]]) -> None:
-        """Keep vectors by the digests of what they stand for."""
+        """Keep vectors by the digests of what they stand for; see `Build.put_vectors`."""
+        numpy()
         ready = [(model, digest, *packed(vector)) for digest, vector in rows]
         with self._database.write() as connection:
             connection.executemany(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
 import signal
 import subprocess
@@ -190,6 +191,27 @@ async def test_vectors_are_made_in_batches_and_only_once(tmp_path: Path) -> None
     await built(store, tmp_path / "t.md", model="m", embed=embed)
     assert sizes == []
     assert {step.doing for step in steps} == {"reading", "embedding"}
+
+
+async def test_without_numpy_words_are_indexed_and_nobody_is_paid(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The report names the extra that is missing; no vector is asked for."""
+    (tmp_path / "t.md").write_text("text", "utf-8")
+
+    async def embed(texts: Sequence[str]) -> list[list[float]]:
+        raise AssertionError
+
+    def missing(name: str, *_: Any) -> Any:
+        raise ImportError(name)
+
+    store = SqliteKnowledge(tmp_path / "x.sqlite")
+    monkeypatch.setattr(importlib, "import_module", missing)
+    report = await built(store, tmp_path / "t.md", model="m", embed=embed)
+    (problem,) = report.problems
+    assert problem.name == "vectors of m"
+    assert "ve_magics[knowledge]" in problem.why
+    assert len(store.by_words("text", 5)) == 1
 
 
 async def test_an_error_of_our_own_is_not_hidden(tmp_path: Path) -> None:

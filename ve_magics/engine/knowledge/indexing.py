@@ -195,6 +195,13 @@ async def _embed(
     writer: Build, model: str, embed: Embed, report: Report, progress: Callable[[Progress], None]
 ) -> None:
     """Make the vectors that are missing. What a provider refuses is told; words are found without vectors."""
+    try:
+        await _in_thread(
+            writer.put_vectors, model, []
+        )  # before anybody is paid for vectors that can't be kept
+    except UserError as error:
+        report.problems.append(Problem(f"vectors of {model}", f"are not made: {error.message} {error.hint}"))
+        return
     last = b""
     while rows := await _in_thread(_next_texts, writer, model, last):
         last = rows[-1][0]
