@@ -16,9 +16,13 @@ from tests.engine.video.vendors import KEYS, Kling, MiniMax, Vendor, VolcEngine
 from tests.engine.video.world import clip, picture
 from tests.server.films import VendorApp, made, order
 from tests.server.running import TOKEN, Running, until
+from ve_magics.engine.session import Session
 from ve_magics.jobs import Job, JobFailure, VideoRequest, lost, moved, submitting
+from ve_magics.routing import Target
 from ve_magics.server import Grant
-from ve_magics.server.accounts import book_of
+from ve_magics.server.accounts import Accounts, book_of
+from ve_magics.server.orders import Orders
+from ve_magics.store.database import open_store
 from ve_magics.store.mp4 import probe
 
 pytestmark = pytest.mark.filterwarnings("ignore:The Sora API is scheduled:DeprecationWarning")
@@ -262,6 +266,45 @@ def test_a_picture_comes_in_any_form(server: Running) -> None:
         assert order(server, path=path, input_reference=value).status == 200
     text = {"image_url": f"data:text/html;base64,{data}"}
     assert order(server, input_reference=text).json["error"]["param"] == "input_reference"
+
+
+def test_a_film_that_has_ended_keeps_no_picture(server: Running) -> None:
+    """The picture is written down with the order, and no longer than it is needed; its order is known all the same."""
+    key = {"idempotency-key": "order-with-a-picture"}
+    frame = {"image_url": f"data:image/png;base64,{base64.b64encode(picture()).decode()}"}
+    name = order(server, headers=key, input_reference=frame).json["id"]
+    jobs = server.session.filming.jobs
+
+    def kept() -> bytes | None:
+        job = jobs.get(name)
+        assert job is not None
+        assert job.request.first_frame is not None
+        return job.request.first_frame.data
+
+    made(server, name)
+    until(lambda: not kept())
+    assert order(server, headers=key, input_reference=frame).json["id"] == name
+    other = {"image_url": f"data:image/png;base64,{base64.b64encode(picture() + b'x').decode()}"}
+    assert order(server, headers=key, input_reference=other).status == 422
+    assert server(f"/v1/videos/{name}").json["status"] == "completed"
+
+
+@pytest.mark.anyio
+async def test_two_servers_that_are_asked_at_once(server: Running) -> None:
+    """Where another server has written the order down a moment before, its job is the order's."""
+    session = Session(
+        config=server.config,
+        data=server.session.data,
+        store=open_store(server.session.data / "ve_magics.sqlite"),
+    )
+    orders = Orders(session, Accounts(session))
+    grant = Grant(name="tests", token=TOKEN)
+    order_of = VideoRequest(prompt="A fox", seconds=1, size="128x128")
+    asked = (grant, order_of, "sim/film", Target("sim", "film"), "the-same-key")
+    first, second = await orders._submit(*asked), await orders._submit(*asked)
+    assert (first.fresh, second.fresh) == (True, False)
+    assert first.job.id == second.job.id
+    await session.aclose()
 
 
 def put(server: Running, job: Job) -> str:

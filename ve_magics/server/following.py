@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 import msgspec
 
@@ -13,6 +13,7 @@ from ve_magics.errors import VeError
 from ve_magics.jobs import Job, JobFailure
 from ve_magics.server.accounts import book_of
 from ve_magics.server.metrics import Metrics
+from ve_magics.server.orders import lightened
 
 _LOG = logging.getLogger("ve_magics.server")
 
@@ -83,3 +84,11 @@ class Following:
             self._metrics.films = len(self._tasks)
         if job is not None and (job.finished or job.state == "unknown"):
             self._metrics.filmed(job)
+            self._lighten(job)
+
+    def _lighten(self, job: Job) -> None:
+        """Keep no pictures with a job that needs them no more: they are large, and every list would read them."""
+        light = lightened(job.request)
+        if job.finished and light != job.request:
+            with suppress(VeError):  # somebody else has changed it: it stays as it is
+                self._session.filming.jobs.move(msgspec.structs.replace(job, request=light))

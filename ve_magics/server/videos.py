@@ -36,7 +36,7 @@ from ve_magics.server.paths import Place
 from ve_magics.server.refusals import conflict, encoded, unknown_video
 from ve_magics.server.trail import plain
 
-VIDEO_BODY = 32 * 1024 * 1024
+VIDEO_BODY = 20 * 1024 * 1024
 """Most bytes of an order, its pictures included: they are written down with it."""
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
