@@ -82,7 +82,7 @@ def test_default_model_is_taken_where_none_is_named() -> None:
 def test_video_line_becomes_the_request() -> None:
     """Each flag sets its field; unknown settings go to the provider as they are."""
     options = VIDEO.read("--seconds 4 --size 1280X0720 --seed 3 --param aspect=16:9 --param style=ink")
-    request = video_request(options, "A boat\n")
+    request = video_request(options, "A boat")
     assert (request.prompt, request.seconds, request.size, request.seed) == ("A boat", 4, "1280x720", 3)
     assert (request.aspect, request.extra) == ("16:9", {"style": "ink"})
 

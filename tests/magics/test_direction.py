@@ -77,3 +77,42 @@ def test_without_a_chat_model_it_is_said(open_bench: Callable[..., Any], tmp_pat
     assert ran.error is None, ran.lines
     assert NOBODY in ran.printed
     assert bench.shell.user_ns["clip"].job.request.prompt == BOAT
+
+
+def test_expressions_are_evaluated_before_anybody_is_asked(bench: Any) -> None:
+    """`{{ expression }}` becomes its value, for the director and the film; `--raw` films the braces."""
+    bench.shell.user_ns["colour"] = "red"
+    bench.run(f"%%video {SMALL} -o clip\nA {{{{ colour }}}} boat")
+    clip = bench.shell.user_ns["clip"]
+    assert clip.prompt == "A red boat"
+    assert clip.directed.startswith("A red boat\n")
+    bench.run(f"%%video {SMALL} --no-expand --raw -o clip\nA {{{{ colour }}}} boat")
+    assert bench.shell.user_ns["clip"].prompt == "A {{ colour }} boat"
+    asked = bench.asked
+    assert (
+        bench.run(f"%%video {SMALL}\nA {{{{ nothing }}}} boat")
+        .lines[0]
+        .startswith("✗ arguments: {{ nothing }}")
+    )
+    bench.shell.user_ns["dot"] = b"\x89PNG\r\n\x1a\n" + b"0" * 20
+    assert bench.run(f"%%video {SMALL}\nA {{{{ dot }}}} boat").lines == [
+        "✗ arguments: A video's prompt can't hold a picture.",
+        "The video begins with it: --image NAME",
+    ]
+    assert bench.asked == asked
+
+
+def test_a_draft_evaluates_nothing_twice(bench: Any) -> None:
+    """Braces that a draft's prompt still holds are the words of the film, and its line says so."""
+    first, prompt, *_ = bench.run(f"%%video {SMALL} --draft\nA sign: \\{{{{ 1 + 1 }}}}").text.splitlines()
+    assert first == f"%%video {SMALL} --no-expand --raw"
+    assert prompt == "A sign: {{ 1 + 1 }}"
+
+
+def test_what_cannot_be_made_is_refused_before_the_director_is_asked(bench: Any) -> None:
+    """No chat is paid for a film that nobody makes: the cell, its plan and its draft say so at once."""
+    for flags in ("", "--draft", "--dry-run", "--count 2", "--background"):
+        ran = bench.run(f"%%video --seconds 99 {flags}\n{BOAT}")
+        assert ran.lines[0] == "✗ unsupported: film can't make a video with seconds 99."
+        assert ran.lines[1].startswith("The nearest is ")
+    assert bench.asked == 0

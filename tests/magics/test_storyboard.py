@@ -144,3 +144,25 @@ def test_dry_run_shows_the_shots(bench: Any) -> None:
     assert "title" in bench.run("%%storyboard --dry-run\nA cat: it wakes, it sleeps.").text
     assert bench.run("%%storyboard --help\n").text.startswith("usage: %%storyboard")
     assert bench.simulator.counters.videos_created == 0
+
+
+def test_expressions_may_list_the_shots(bench: Any) -> None:
+    """`{{ expression }}` is evaluated before shots are looked for; `--raw` leaves it."""
+    bench.shell.user_ns["shots"] = "- A boat\n- A storm"
+    plan = bench.run("%%storyboard --dry-run --seconds 1\n{{ shots }}").text.splitlines()
+    assert [line.split(maxsplit=2)[2] for line in plan if line.startswith("shot")] == [
+        "A boat (1 s)",
+        "A storm (1 s)",
+    ]
+    plan = bench.run("%%storyboard --dry-run --raw\n- {{ shots }}\n- A storm").text.splitlines()
+    assert "{{ shots }}" in plan[1]
+
+
+def test_one_shot_that_cannot_be_made_refuses_all(bench: Any) -> None:
+    """No shot is ordered, no story divided and no director asked where a length can't be made; the plan says it too."""
+    for cell in ("- A boat\n- (99 s) A storm", "A story in prose."):
+        for flags in ("", "--dry-run"):
+            length = "99" if cell.startswith("A") else "1"
+            ran = bench.run(f"%%storyboard --seconds {length} {flags}\n{cell}")
+            assert ran.lines[0] == "✗ unsupported: film can't make a video with seconds 99."
+    assert bench.asked == 0

@@ -166,6 +166,7 @@ class Filming:
         asked = _as_asked(request, target, parent)
         job_id = None if fresh else self._known(key, asked, target, notebook, directed=direct is not None)
         if job_id is None:
+            self.engine.check(asked, target.provider)
             self._gateway.config.key(target.provider)
             stem = "" if fresh else file_stem(request.prompt, key[:8])
             self._check_budget([request], target)
@@ -257,6 +258,8 @@ class Filming:
             key = film_key(request, model, take, directed=direct is not None)
             known = None if fresh else self._known(key, asked, target, notebook, directed=direct is not None)
             if known is None:
+                if errors is None:
+                    self.engine.check(asked, target.provider)
                 missing.append(request)
             else:
                 self._made[key] = known
@@ -314,6 +317,15 @@ class Filming:
         """Remember that a cell has shown a job's video: in a later kernel the same cell has a new one made."""
         with suppress(StoreError):
             self.engine.note_seen(job.id)
+
+    def check(self, request: VideoRequest, target: Target) -> None:
+        """Look whether a video can be ordered, before anybody is asked anything.
+
+        Raises:
+            ArgumentsError: The request can't be read.
+            UnsupportedError: Its provider doesn't make it; the hint names the nearest allowed value.
+        """
+        self.engine.check(_as_asked(request, target, None), target.provider)
 
     def has(self, request: VideoRequest, model: str, target: Target, notebook: str) -> bool:
         """Tell whether a video, its prompt the user's own, is made or in the making, so that nothing would be paid."""

@@ -37,7 +37,7 @@ def films(
     """
     session = notebook.session
     model = options.model or session.config.default("video").model
-    requests = [video_settings(options, text_of(words), seconds=options.seconds) for words in prompts]
+    requests = [video_settings(options, _words(words), seconds=options.seconds) for words in prompts]
     takes = [requests[: number + 1].count(request) for number, request in enumerate(requests)]
     directed = not options.no_expand
     kept = [
@@ -55,6 +55,8 @@ def films(
     prices = [session.filming.price(request, target) for request in requests]
     price = None if None in prices else sum(amount or 0.0 for amount in prices)
     if options.dry_run:
+        for request in requests:
+            session.filming.check(request, target)
         shown = [f"row {at:<5} {one_line(request.prompt)}" for at, request in enumerate(requests[:3])]
         end = [f"videos    {len(rows):,}", f"estimate  {estimate(price)}; nothing was sent"]
         show_text("\n".join([f"to        {target}", *shown, *end]))
@@ -82,6 +84,10 @@ def films(
         if job is not None and number not in errors:
             session.filming.show(job)
     return results, summed_up(len(rows), len(errors), _sum(results)), list(errors.values())
+
+
+def _words(parts: tuple[Text | Image, ...]) -> str:
+    return text_of(parts, "A video's prompt", "Put words into it alone.")
 
 
 def _reel(

@@ -205,8 +205,8 @@ class VeMagics(Magics):
 
         usage: %%video [MODEL] [-m MODEL] [--seconds N] [--size WxH] [--image PATH] [--last PATH]
                        [--remix CLIP] [--extend CLIP] [--seed N] [--param K=V] [--count N]
-                       [--no-expand] [--draft] [--background] [--fresh] [--dry-run]
-                       [--timeout S] [--embed] [-o NAME]
+                       [--no-expand] [--raw] [--draft] [--background] [--fresh]
+                       [--dry-run] [--timeout S] [--embed] [-o NAME]
 
         MODEL is a route, an alias or provider/name; the default where left out (%ve shows it).
 
@@ -220,6 +220,7 @@ class VeMagics(Magics):
         --param K=V      any other setting: aspect=16:9, resolution=720p
         --count N        so many videos of the same prompt, side by side
         --no-expand      send the prompt as it stands; else a chat model writes it out as a shot
+        --raw            take the prompt as it stands, {{ }} included
         --draft          write the director's prompt into the next cell to be edited; make nothing
         --background     end the cell at once; the video appears in it when it is made
         --fresh          make it again although it is there
@@ -243,8 +244,8 @@ class VeMagics(Magics):
         """Make several shots side by side and join them into one film.
 
         usage: %%storyboard [MODEL] [-m MODEL] [--shots N] [--seconds N] [--size WxH] [--seed N]
-                            [--param K=V] [--limit N] [--budget USD] [--no-expand] [--fresh]
-                            [--dry-run] [-o NAME]
+                            [--param K=V] [--limit N] [--budget USD] [--no-expand] [--raw]
+                            [--fresh] [--dry-run] [-o NAME]
 
         The cell holds a story, which a chat model divides into shots, or a list of shots: a line
         each that begins with - or a number; (4 s) in front is a shot's own length. What stands
@@ -258,6 +259,7 @@ class VeMagics(Magics):
         --limit N        so many shots are made at the same time; 4 where left out
         --budget USD     refuse the film where it could cost more
         --no-expand      send each shot as it stands; else a chat model writes it out
+        --raw            take the cell as it stands, {{ }} included
         --fresh          make every shot again although it is there
         --dry-run        show the shots and what they would cost, and make nothing
         -o NAME          keep the film in a variable: .path .sheet .clips .shots .cost .duration

@@ -153,14 +153,21 @@ def _refused(expression: Expression, why: str) -> ArgumentsError:
     )
 
 
-def text_of(parts: Sequence[Text | Image]) -> str:
+def text_of(
+    parts: Sequence[Text | Image],
+    what: str = "A system prompt",
+    hint: str = "Put it into the prompt below the line.",
+) -> str:
     """Return the words of a filled prompt.
+
+    Args:
+        parts: What it says.
+        what: Who takes words only.
+        hint: Where a picture belongs.
 
     Raises:
         ArgumentsError: There is a picture among them.
     """
     if any(isinstance(part, Image) for part in parts):
-        raise ArgumentsError(
-            "A system prompt can't hold a picture.", hint="Put it into the prompt below the line."
-        )
+        raise ArgumentsError(f"{what} can't hold a picture.", hint=hint)
     return "".join(part.text for part in parts if isinstance(part, Text))

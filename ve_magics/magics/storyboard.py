@@ -7,6 +7,7 @@ what isn't there yet.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import time
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from ve_magics.errors import ArgumentsError, BudgetError, ConfigError, JobFailed
 from ve_magics.jobs import Job, VideoRequest
 from ve_magics.magics.arguments import named_model
 from ve_magics.magics.clip import Clip
-from ve_magics.magics.direction import Director, chat_model
+from ve_magics.magics.direction import Director, chat_model, words_of
 from ve_magics.magics.film import Film
 from ve_magics.magics.notebook import Notebook
 from ve_magics.magics.plain import show_text
@@ -59,6 +60,7 @@ def storyboard(notebook: Notebook, line: str, cell: str) -> None:
         )
     if options.shots > MOST_SHOTS:
         raise ArgumentsError(f"A storyboard has at most {MOST_SHOTS} shots.", hint="Make several films.")
+    cell = words_of(notebook, cell, raw=options.raw)
     whole = _whole(options, cell)
     progress = Progress(notebook.shell)
     kept = recorded_film(
@@ -70,10 +72,13 @@ def storyboard(notebook: Notebook, line: str, cell: str) -> None:
         progress.finish(film.bundle(session.directory), film.facts())
         return
     target = film_target(session, model)
+    session.filming.check(_request(options, "A shot.", None), target)
     plan = _plan(notebook, options, cell, target)
     if len(plan.shots) > MOST_SHOTS:
         raise ArgumentsError(f"A storyboard has at most {MOST_SHOTS} shots.", hint="Make several films.")
     requests = [_request(options, shot.words, shot.seconds) for shot in plan.shots]
+    for request in requests:
+        session.filming.check(request, target)
     prices = [session.filming.price(request, target) for request in requests]
     known = [price for price in prices if price is not None]
     price = sum(known) if len(known) == len(prices) else None
@@ -122,7 +127,7 @@ def _request(options: argparse.Namespace, words: str, seconds: float | None) -> 
 
 def _whole(options: argparse.Namespace, cell: str) -> VideoRequest:
     """Return the request that stands for the whole film in a recording."""
-    request = _request(options, cell.removesuffix("\n"), None)
+    request = _request(options, cell, None)
     return msgspec.structs.replace(request, extra={**request.extra, "shots": options.shots})
 
 
@@ -224,7 +229,8 @@ def _joined(
     target: Target,
 ) -> Film:
     clips = [Clip.of_job(job) for job in jobs]
-    key = film_key(_whole(options, cell), " ".join(job.id for job in jobs))
+    pictures = " ".join(hashlib.sha256(clip.path.read_bytes()).hexdigest() for clip in clips)
+    key = film_key(_whole(options, cell), pictures)  # the same shots are the same film, whenever they were made
     path = (
         notebook.session.directory
         / f"{file_stem(plan.title or plan.story or plan.shots[0].words, key[:8])}.mp4"

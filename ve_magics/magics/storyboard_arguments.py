@@ -61,6 +61,7 @@ def storyboard_parser() -> Parser:
         help="refuse the film where it could cost more than so many dollars",
     )
     add("--no-expand", action="store_true", help="send each shot as it stands; no director writes it out")
+    add("--raw", action="store_true", help="take the cell as it stands, {{ }} included")
     add("--fresh", action="store_true", help="make every shot again although it is there")
     add("--dry-run", action="store_true", help="show the shots and what they would cost, and make nothing")
     add("-o", "--output", type=variable, metavar="NAME", help="keep the film in this variable")

@@ -17,7 +17,7 @@ from ve_magics.jobs import Job, VideoRequest
 from ve_magics.magics.arguments import named_model
 from ve_magics.magics.background import Errand
 from ve_magics.magics.clip import Clip
-from ve_magics.magics.direction import Director, draft
+from ve_magics.magics.direction import Director, draft, words_of
 from ve_magics.magics.failure import explain, one_line
 from ve_magics.magics.footage import Footage, footage, origin
 from ve_magics.magics.late import LateOutput
@@ -46,7 +46,7 @@ def video(notebook: Notebook, line: str, cell: str) -> None:
         return
     session = notebook.session
     build_on = footage(notebook, options)
-    request = build_on.onto(video_request(options, cell))
+    request = build_on.onto(video_request(options, words_of(notebook, cell, raw=options.raw)))
     model = named_model(options, session.config.default("video").model)
     if options.draft:
         draft(notebook, request, film_target(session, model), line)
@@ -373,8 +373,9 @@ def estimate(price: float | None, count: int = 1) -> str:
 
 
 def _show_plan(session: Session, request: VideoRequest, model: str, count: int, *, plain: bool) -> None:
-    """Show what would be made, by whom, and what it would cost."""
+    """Show what would be made, by whom, and what it would cost; what can't be made is refused."""
     target = film_target(session, model)
+    session.filming.check(request, target)
     lines = [
         f"to        {target}",
         f"prompt    {request.prompt}",

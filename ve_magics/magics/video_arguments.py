@@ -64,6 +64,7 @@ def video_parser() -> Parser:
         action="store_true",
         help="end the cell at once; the video appears in it when it is made",
     )
+    add("--raw", action="store_true", help="take the prompt as it stands, {{ }} included")
     add("--fresh", action="store_true", help="make it again although it is there")
     add(
         "--dry-run",
@@ -82,13 +83,12 @@ VIDEO_PARAMETERS = frozenset(VideoRequest.__struct_fields__) - _FLAGGED
 """What `--param` may set by its own name; any other name goes to the provider as it is."""
 
 
-def video_request(options: argparse.Namespace, cell: str) -> VideoRequest:
+def video_request(options: argparse.Namespace, prompt: str) -> VideoRequest:
     """Return the request that a `%%video` cell makes, without its model.
 
     Raises:
         ArgumentsError: The prompt is empty, or a setting has the wrong type.
     """
-    prompt = cell.removesuffix("\n")
     if not prompt.strip():
         raise ArgumentsError("The prompt is empty.", hint="Write what is to be seen below the %%video line.")
     return video_settings(options, prompt, seconds=options.seconds)

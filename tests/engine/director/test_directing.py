@@ -6,8 +6,9 @@ import json
 
 import pytest
 
+from ve_magics.dialects.videos.registry import get_video_dialect
 from ve_magics.engine.director import direct
-from ve_magics.errors import BudgetError, MissingKeyError, RecordingError, VeError
+from ve_magics.errors import BudgetError, MissingKeyError, RecordingError, UnsupportedError, VeError
 from ve_magics.jobs import VideoRequest
 from ve_magics.messages import ChatRequest, ChatResponse, Choice, Image, assistant
 
@@ -102,3 +103,37 @@ async def test_a_picture_is_not_described_again() -> None:
     assert question.output is not None
     assert question.output.schema is not None
     assert "sound" not in question.output.schema["properties"]
+
+
+@pytest.mark.parametrize(
+    ("dialect", "model", "said"),
+    [
+        ("dashscope_videos", "wanx2.1-t2v-turbo", "a paper boat " * 30),
+        ("runway", "veo3.1", "a paper boat " * 60),
+        ("runway", "gen4.5", "a paper boat"),
+        ("kling", "kling-v1", "a paper boat " * 90),
+        ("minimax", "MiniMax-Hailuo-2.3", "a paper boat"),
+    ],
+)
+async def test_the_prompt_is_no_longer_than_the_provider_takes(dialect: str, model: str, said: str) -> None:
+    """Where a provider takes less of a model than its maker, less is written, and every word of the user's stays."""
+    check = get_video_dialect(dialect).check
+    asked: list[int] = []
+
+    def fits(request: VideoRequest) -> bool:
+        asked.append(len(request.prompt))
+        try:
+            check(request)
+        except UnsupportedError as error:
+            return error.field != "prompt"
+        return True
+
+    shot = dict.fromkeys(("action", "setting", "camera", "light", "style", "sound"), "")
+    shot = {name: f"{name} " + "words that go on and on " * 20 for name in shot}
+    request = VideoRequest(prompt=said.strip(), model=model)
+    directed = await direct(request, model, ask=Chat(json.dumps(shot)), chat="m", fits=fits)
+    check(directed.request)
+    assert directed.request.prompt.startswith(said.strip())
+    assert asked
+    if len(asked) > 1:
+        assert asked[-1] < asked[0]

@@ -15,6 +15,12 @@ from ve_magics.messages import ChatRequest, ChatResponse, OutputFormat, system, 
 Ask = Callable[[ChatRequest], Awaitable[ChatResponse]]
 """Asks a chat model, as `Session.complete` does."""
 
+Fits = Callable[[VideoRequest], bool]
+"""Whether a provider would make a video: what it takes of a model may be less than what the model's maker takes."""
+
+_SHORTER = 0.75
+"""What is left of the longest prompt when one that long doesn't fit."""
+
 MOST_TOKENS = 2000
 """Of the director's answer, reasoning included."""
 
@@ -50,7 +56,13 @@ class Directed(msgspec.Struct, frozen=True):
     note: str = ""
 
 
-async def direct(request: VideoRequest, model: str, *, ask: Ask, chat: str, story: str = "") -> Directed:
+def _any(_: VideoRequest) -> bool:
+    return True
+
+
+async def direct(
+    request: VideoRequest, model: str, *, ask: Ask, chat: str, story: str = "", fits: Fits = _any
+) -> Directed:
     """Return a request with the prompt that a director would write.
 
     Args:
@@ -59,6 +71,7 @@ async def direct(request: VideoRequest, model: str, *, ask: Ask, chat: str, stor
         ask: Asks the chat model.
         chat: The chat model.
         story: What the film tells of which this is one shot; empty where it stands alone.
+        fits: Whether a request can be ordered; the director's prompt is made shorter until it can.
 
     Raises:
         BudgetError: The question could pass a limit.
@@ -80,10 +93,15 @@ async def direct(request: VideoRequest, model: str, *, ask: Ask, chat: str, stor
     except ValueError:
         return Directed(request, note=f"{chat} gave no shot, and the prompt goes as it is")
     chinese = speaks_chinese(request.prompt) and "zh" in craft.languages
-    prompt = composed(request.prompt, shot, chinese=chinese, longest=craft.longest)
-    if prompt == request.prompt.strip():
-        return Directed(request, note="the director had nothing to add")
-    return Directed(msgspec.structs.replace(request, prompt=prompt), said=request.prompt)
+    longest = craft.longest
+    while True:
+        prompt = composed(request.prompt, shot, chinese=chinese, longest=longest)
+        if prompt == request.prompt.strip():
+            return Directed(request, note="the director had nothing to add")
+        directed = msgspec.structs.replace(request, prompt=prompt)
+        if fits(directed):
+            return Directed(directed, said=request.prompt)
+        longest = int(len(prompt) * _SHORTER)
 
 
 def _question(request: VideoRequest, craft: Craft, chat: str, story: str) -> ChatRequest:

@@ -109,6 +109,20 @@ class VideoEngine:
         self._lanes: dict[str, _Lane] = {}
         self._heart: asyncio.Task[None] | None = None
 
+    def check(self, request: VideoRequest, provider: str) -> None:
+        """Look at a request before money is spent on it.
+
+        Args:
+            request: What is to be filmed; its model is the provider's name of it.
+            provider: Who is to make it.
+
+        Raises:
+            ConfigError: There is no such provider.
+            ArgumentsError: The request can't be read.
+            UnsupportedError: The provider makes no videos, or not this one; the hint names the nearest allowed value.
+        """
+        self._means.speaks(provider, request.model).check(request)
+
     async def submit(
         self,
         request: VideoRequest,
@@ -142,7 +156,7 @@ class VideoEngine:
             UnsupportedError: The provider makes no videos, or not this one.
             StoreError: The job can't be written down, or there is one with this id; nothing was sent.
         """
-        self._means.speaks(provider, request.model).check(request)
+        self.check(request, provider)
         now = self._means.clock()
         job = Job(
             id=job_id or f"video_{self._new_id()}",
