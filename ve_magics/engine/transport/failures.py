@@ -12,7 +12,8 @@ from ve_magics.errors import ConnectFailedError, DecodeError, Phase, TimedOutErr
 
 def timed_out(host: str, phase: Phase, deadlines: Deadlines) -> TimedOutError:
     """Say which deadline ran out."""
-    seconds = f"{getattr(deadlines, phase):g} s"
+    limit: float = getattr(deadlines, phase)  # what was left of a longer one has many digits
+    seconds = f"{round(limit, 1 if limit >= 1 else 3):g} s"
     if phase == "connect":
         message = f"No connection to {host} within {seconds}."
         hint = "Check the network and the proxy settings (HTTPS_PROXY, NO_PROXY)."
