@@ -112,7 +112,16 @@ async def test_redirects_come_to_an_end(tmp_path: Path) -> None:
     assert len(circle.asked) == MOST_REDIRECTS + 1
 
 
-@pytest.mark.parametrize(("data", "message"), [(b"gone", "gone"), (b"\0\1", "can't be had")])
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"gone", "^gone$"),
+        (b"\0\1", "can't be had"),
+        (b'{"error": {"message": "It was deleted."}}', "^It was deleted.$"),
+        (b'{"detail": "No file."}', "^No file.$"),
+        (b'{"broken', "broken"),
+    ],
+)
 async def test_a_bad_status_is_told(tmp_path: Path, data: bytes, message: str) -> None:
     """The provider's words are shown where they are words."""
     with pytest.raises(StatusError, match=message):

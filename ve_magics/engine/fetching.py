@@ -15,6 +15,7 @@ from urllib.parse import urljoin, urlsplit
 
 from ve_magics.dialects.contract import WireRequest
 from ve_magics.dialects.failures import failure
+from ve_magics.dialects.openai_faults import decode_error
 from ve_magics.dialects.videos.contract import Link
 from ve_magics.engine.gateway import ERROR_LIMIT, Gateway, wire_call
 from ve_magics.engine.signing import key_headers
@@ -147,5 +148,7 @@ class Fetcher:
 
 async def _failed(reply: Reply) -> StatusError:
     body = await reply.read(ERROR_LIMIT, truncate=True)
+    if body.lstrip()[:1] == b"{":
+        return decode_error(reply.status, reply.headers, body)
     words = body[:200].decode("utf-8", "replace") if b"\0" not in body[:200] else ""
     return failure(reply.status, words or "The file can't be had.", headers=reply.headers)
