@@ -61,7 +61,7 @@ def recorded_film(
 
 
 def copy_film(kept: RecordedFilm, folder: Path) -> tuple[Path, Path | None]:
-    """Copy a recorded film and its poster into a folder, unless the same files lie there.
+    """Copy a recorded film and its poster into a folder, made where it isn't there, unless the same files lie there.
 
     Raises:
         StoreError: The folder can't be written, or another file has the name.
@@ -72,7 +72,7 @@ def copy_film(kept: RecordedFilm, folder: Path) -> tuple[Path, Path | None]:
 
 
 def _copy(source: Path, folder: Path) -> Path:
-    target = folder / source.name
+    target, part = folder / source.name, folder / f".{source.name}.part"
     try:
         if target.is_file():
             if filecmp.cmp(source, target, shallow=False):
@@ -81,10 +81,12 @@ def _copy(source: Path, folder: Path) -> Path:
                 f"{target.name} lies here already and is not the recorded file.",
                 hint="Move it away and run the cell again.",
             )
-        part = folder / f".{source.name}.part"
+        folder.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, part)
         part.replace(target)
     except OSError as error:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
         raise StoreError(f"{target.name} can't be written: {error.strerror}.") from None
     return target
 
