@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from ve_magics.catalog import Price
 from ve_magics.engine.config_file import (
     LARGEST,
+    BudgetRow,
     ConfigFile,
+    DeadlinesRow,
+    DefaultsRow,
     ProviderRow,
+    RouteRow,
     config_path,
     home,
     provider_of,
     read_file,
 )
 from ve_magics.errors import ConfigError
+from ve_magics.providers import Quirks
+
+MANUAL = Path(__file__).parents[2] / "docs" / "configuration.md"
 
 
 def read(folder: Path, toml: str | bytes, *, trusted: bool = True) -> ConfigFile:
@@ -165,3 +175,14 @@ def test_a_row_says_which_models_film_in_which_format() -> None:
     assert "unified_videos" in caught.value.hint
     with pytest.raises(ConfigError, match="unknown video format"):
         provider_of("vectorengine", ProviderRow(video="sora"))
+
+
+@pytest.mark.parametrize(
+    "row",
+    [DefaultsRow, RouteRow, ProviderRow, Quirks, Price, BudgetRow, DeadlinesRow],
+    ids=lambda row: row.__name__,
+)
+def test_the_manual_names_every_setting(row: type[msgspec.Struct]) -> None:
+    """What may stand in the file is told in the manual."""
+    words = set(re.findall(r"\w+", MANUAL.read_text("utf-8")))
+    assert set(row.__struct_fields__) <= words
