@@ -10,6 +10,7 @@ import pytest
 
 from ve_magics.errors import ArgumentsError
 from ve_magics.magics import attachments
+from ve_magics.messages import File
 from ve_magics.sim.film import poster
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 20
@@ -63,16 +64,16 @@ def test_addresses_stay_addresses(tmp_path: Path) -> None:
     """What lies on the web is for the provider to fetch."""
     url = "https://example.com/a.png"
     assert attachments.image(url, directory=tmp_path, namespace={}).url == url
-    assert attachments.file(url, directory=tmp_path).url == url
+    assert attachments.file(url, directory=tmp_path, namespace={}).url == url
 
 
 def test_document_brings_its_name_and_type(tmp_path: Path) -> None:
     """A document's type is guessed from its name."""
     (tmp_path / "报告.pdf").write_bytes(b"%PDF-1.7")
-    found = attachments.file("报告.pdf", directory=tmp_path)
+    found = attachments.file("报告.pdf", directory=tmp_path, namespace={})
     assert (found.name, found.media_type, found.data) == ("报告.pdf", "application/pdf", b"%PDF-1.7")
     (tmp_path / "blob").write_bytes(b"?")
-    assert attachments.file("blob", directory=tmp_path).media_type == "application/octet-stream"
+    assert attachments.file("blob", directory=tmp_path, namespace={}).media_type == "application/octet-stream"
 
 
 @pytest.mark.parametrize(
@@ -99,3 +100,63 @@ def test_what_is_too_large_is_refused(tmp_path: Path) -> None:
         file.truncate(attachments.IMAGE_LIMIT + 1)
     with pytest.raises(ArgumentsError, match="larger than 20 MiB"):
         attachments.image("huge.png", directory=tmp_path, namespace={})
+
+
+class Axes:
+    """Lies in a figure, as what pandas draws on does."""
+
+    figure = Figure()
+
+
+class Table:
+    """Writes itself as CSV like a data frame."""
+
+    def to_csv(self) -> str:
+        return "城市,n\nUr,3\n"
+
+
+@pytest.mark.parametrize("name", ["here", "text", "far", "axes", "buffer"])
+def test_variable_may_lead_to_a_picture(name: str, tmp_path: Path) -> None:
+    """A variable may hold the path or address of a picture, the axes of a figure, or a buffer."""
+    (tmp_path / "dot.png").write_bytes(PNG)
+    values = {
+        "here": Path("dot.png"),
+        "text": "dot.png",
+        "far": "https://example.com/dot.png",
+        "axes": Axes(),
+        "buffer": io.BytesIO(PNG),
+    }
+    found = attachments.image(name, directory=tmp_path, namespace=values)
+    assert (found.data, found.url) == ((b"", values["far"]) if name == "far" else (PNG, ""))
+
+
+@pytest.mark.parametrize(
+    ("value", "sent"),
+    [
+        (Table(), ("城市,n\nUr,3\n".encode(), "text/csv", "it.csv")),
+        ("好", ("好".encode(), "text/plain", "it.txt")),
+        (b"%PDF-1.7", (b"%PDF-1.7", "application/pdf", "it.pdf")),
+        (b"plain", (b"plain", "text/plain", "it")),
+        (b"\xff\xfe", (b"\xff\xfe", "application/octet-stream", "it")),
+        (Path("a.csv"), (b"1,2", "text/csv", "a.csv")),
+    ],
+)
+def test_file_comes_from_a_variable(value: Any, sent: tuple[bytes, str, str], tmp_path: Path) -> None:
+    """A table goes out as CSV, words as text, bytes as what they are, a path as the file there."""
+    (tmp_path / "a.csv").write_bytes(b"1,2")
+    found = attachments.file("it", directory=tmp_path, namespace={"it": value})
+    assert isinstance(found, File)
+    assert (found.data, found.media_type, found.name) == sent
+
+
+def test_picture_in_a_variable_is_sent_as_a_picture(tmp_path: Path) -> None:
+    """`--file` with a figure sends what `--image` would."""
+    found = attachments.file("it", directory=tmp_path, namespace={"it": Figure()})
+    assert found == attachments.image("it", directory=tmp_path, namespace={"it": Figure()})
+
+
+def test_variable_that_is_no_file_is_refused(tmp_path: Path) -> None:
+    """What can't be sent as a file is said, with what can be done."""
+    with pytest.raises(ArgumentsError, match="can't be sent as a file") as refused:
+        attachments.file("it", directory=tmp_path, namespace={"it": {"a": 1}})
+    assert "{{ it }}" in refused.value.hint

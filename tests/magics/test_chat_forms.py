@@ -296,17 +296,16 @@ def test_line_magic_returns_its_answer(told: Any, model: Model) -> None:
     assert told.run("%chat").lines[0] == "✗ arguments: The prompt is empty."
 
 
-def test_answer_shows_itself_again(told: Any, model: Model) -> None:
-    """What a line has shown is not shown twice, but can be shown again later."""
+def test_answer_of_a_line_is_shown_by_a_later_cell(told: Any, model: Model) -> None:
+    """What a line has shown is not shown twice in its cell; a later cell shows the variable like any value."""
     told.shell.kernel = Kernel(reader=False)
     try:
-        model.says = ["Three."]
-        assert len(told.run("%chat How many?").outputs) == 1
-        told.run("answer = %chat How many?")
-        answer = told.shell.user_ns["answer"]
-        formatter = told.shell.display_formatter
-        assert formatter.format(answer) == ({}, {})
-        assert formatter.format(answer)[0]["text/plain"] == "Three."
+        model.says = ["Ur.", "Uruk."]
+        assert told.run("%chat A town?").text == "Ur."
+        assert told.run("town = %chat Another town?\ndisplay(town)").text == "Uruk."
+        assert told.run("display(town)").text == "Uruk."
+        assert told.run("town = %chat Another town?").text == "Uruk."
+        assert told.run("display(town)").text == "Uruk."
     finally:
         del told.shell.kernel
 

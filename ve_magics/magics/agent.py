@@ -73,7 +73,10 @@ def act(notebook: Notebook, options: argparse.Namespace, cell: str, *, magic: st
             attachments.image(one, directory=notebook.directory, namespace=notebook.namespace)
             for one in options.image
         ),
-        *(attachments.file(one, directory=notebook.directory) for one in options.file),
+        *(
+            attachments.file(one, directory=notebook.directory, namespace=notebook.namespace)
+            for one in options.file
+        ),
     ]
     request = chat_request(options, cell, model=default, words=words, parts=parts, magic=magic)
     asked = request.messages[-1]

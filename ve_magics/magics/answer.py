@@ -185,24 +185,25 @@ class Answer:
         """Return the answer itself, so that a notebook may wait for it whether it was pending or not."""
         return self
 
-    def hide_once(self, *, terminal: bool = False) -> None:
-        """Show nothing the next time that the answer is displayed: it stands in the cell already.
+    def hide(self, *, terminal: bool = False) -> None:
+        """Show nothing when the answer is displayed, until `show_again`: it stands in the cell already.
 
         Args:
             terminal: Show who answered instead; a terminal has printed `Out[n]:` by then.
         """
 
-        def hide() -> None:
-            del self._ipython_display_
-
         def name(**_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-            del self.__dict__["_repr_mimebundle_"]
             return {"text/plain": f"<Answer from {self._served or 'nobody'}>"}, {}
 
         if terminal:
             self.__dict__["_repr_mimebundle_"] = name
         else:
-            self._ipython_display_ = hide
+            self.__dict__["_ipython_display_"] = lambda: None
+
+    def show_again(self) -> None:
+        """Show the answer where it is displayed, as before `hide`."""
+        self.__dict__.pop("_repr_mimebundle_", None)
+        self.__dict__.pop("_ipython_display_", None)
 
     def facts(self) -> dict[str, Any]:
         """Return what varies from run to run, for output metadata."""

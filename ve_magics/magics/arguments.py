@@ -124,7 +124,13 @@ def add_question(parser: Parser) -> None:
         metavar="PATH",
         help="a picture to send along: path, URL or variable",
     )
-    add("--file", action="append", default=[], metavar="PATH", help="a document to send along: path or URL")
+    add(
+        "--file",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="a document to send along: path, URL or variable",
+    )
     add("--fresh", action="store_true", help="ask again although the answer is known")
     add("--no-cache", action="store_true", help="neither look in the cache nor keep the answer")
     add("--dry-run", action="store_true", help="show what would be sent, and send nothing")

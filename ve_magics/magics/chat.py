@@ -28,6 +28,7 @@ from ve_magics.magics.plan import show_plan
 from ve_magics.magics.prompt import filled, text_of
 from ve_magics.magics.render import render
 from ve_magics.magics.screen import filled_in_later
+from ve_magics.magics.shown import hide_in_cell
 from ve_magics.magics.traces import FIX_PROMPT, failure_of
 from ve_magics.messages import ChatRequest, Part, Text
 
@@ -54,7 +55,7 @@ def chat_line(notebook: Notebook, line: str) -> Answer | Pending | None:
     flags, question = split_line(parser, line)
     answer = _run(notebook, parser, parser.read(flags), question)
     if answer is not None:
-        answer.hide_once(terminal=not hasattr(notebook.shell, "kernel"))
+        hide_in_cell(answer, notebook.shell)
     return answer
 
 
@@ -78,7 +79,10 @@ def _run(
             attachments.image(s, directory=notebook.directory, namespace=notebook.namespace)
             for s in options.image
         ),
-        *(attachments.file(s, directory=notebook.directory) for s in options.file),
+        *(
+            attachments.file(s, directory=notebook.directory, namespace=notebook.namespace)
+            for s in options.file
+        ),
     ]
     request = chat_request(options, cell, model=default, words=words, parts=parts)
     asked = request.messages[-1]

@@ -16,6 +16,7 @@ from ve_magics.magics.ask import check_cited, from_documents
 from ve_magics.magics.notebook import Notebook
 from ve_magics.magics.parser import split_line
 from ve_magics.magics.pending import Pending
+from ve_magics.magics.shown import hide_in_cell
 
 
 def chat(notebook: Notebook, line: str, cell: str) -> None:
@@ -52,7 +53,7 @@ def chat_line(notebook: Notebook, line: str) -> Answer | Pending | None:
     else:
         return plain.chat_line(notebook, line)
     if answer is not None:
-        answer.hide_once(terminal=not hasattr(notebook.shell, "kernel"))
+        hide_in_cell(answer, notebook.shell)
     return answer
 
 

@@ -76,7 +76,10 @@ def _requests(
             attachments.image(source, directory=notebook.directory, namespace=notebook.namespace)
             for source in options.image
         ),
-        *(attachments.file(source, directory=notebook.directory) for source in options.file),
+        *(
+            attachments.file(source, directory=notebook.directory, namespace=notebook.namespace)
+            for source in options.file
+        ),
     ]
     return [
         chat_request(options, cell, model=model, words=words, parts=parts, magic="%%compare")

@@ -82,14 +82,14 @@ class Pending:
         """Stop it; its cell says so."""
         self._errand.stop()
 
-    def hide_once(self, *, terminal: bool = False) -> None:
-        """Show nothing the next time that this is displayed: the cell says already what goes on."""
-
-        def hide() -> None:
-            del self._ipython_display_
-
+    def hide(self, *, terminal: bool = False) -> None:
+        """Show nothing when this is displayed, until `show_again`: the cell says already what goes on."""
         if not terminal:
-            self._ipython_display_ = hide
+            self.__dict__["_ipython_display_"] = lambda: None
+
+    def show_again(self) -> None:
+        """Show this where it is displayed, as before `hide`."""
+        self.__dict__.pop("_ipython_display_", None)
 
     def __str__(self) -> str:
         return self.text

@@ -270,3 +270,19 @@ def test_json_without_a_schema_has_the_named_fields(text: str, expected: Any) ->
     assert value
     if expected is not None:
         assert value == expected
+
+
+def test_trees_stay_small() -> None:
+    """A schema that refers to itself in a list is filled with a small tree that fits it."""
+    node = {
+        "type": "object",
+        "properties": {
+            "name": {"type": "string"},
+            "children": {"type": "array", "items": {"$ref": "#/$defs/Node"}},
+        },
+        "required": ["name", "children"],
+    }
+    schema = {"$defs": {"Node": node}, "$ref": "#/$defs/Node"}
+    value = filled(schema)
+    check(value, schema, schema)
+    assert len(json.dumps(value)) < 5_000

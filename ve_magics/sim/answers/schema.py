@@ -14,6 +14,9 @@ from ve_magics.sim.answers.records import filled
 DEEPEST = 12
 """How deep optional parts are filled; deeper, only what a schema demands."""
 
+DEEPEST_LIST = 5
+"""How deep lists are filled; deeper, only with what a schema demands, or a schema of trees would fill a forest."""
+
 MOST_ITEMS = 5
 Schema = Mapping[str, Any]
 
@@ -137,7 +140,7 @@ class Filler:
         table = self._hints.table if depth <= DEEPEST else None
         if table is not None and "maxItems" not in schema:
             most = max(MOST_ITEMS, len(table.rows))
-        wanted = min(most, max(least, len(items), self._hints.how_many(name) if depth <= DEEPEST else 0))
+        wanted = min(most, max(least, len(items), self._hints.how_many(name) if depth <= DEEPEST_LIST else 0))
         if scenes := self._hints.scenes(name, wanted):
             return [_told(self._resolved(inner, depth), scene) for scene in scenes]
         if isinstance(inner, Mapping):
