@@ -10,9 +10,9 @@ import pytest
 from tests.engine.scripted import Asked, Play, Provider, Send, World, begin, body, fails
 from ve_magics import catalog
 from ve_magics.engine.gateway import Gateway
-from ve_magics.engine.models import living_models, read_models
+from ve_magics.engine.models import living_models, name_the_living, read_models
 from ve_magics.engine.transport import Mounted
-from ve_magics.errors import AuthError, DecodeError, MissingKeyError, UnknownModelError
+from ve_magics.errors import AuthError, DecodeError, MissingKeyError, NotFoundError, UnknownModelError
 
 pytestmark = pytest.mark.anyio
 
@@ -85,3 +85,17 @@ def test_what_is_no_list_is_told(raw: bytes) -> None:
     with pytest.raises(DecodeError, match="no list of models") as caught:
         read_models(raw, "x")
     assert "base_url" in caught.value.hint
+
+
+async def test_the_nearest_living_names_are_told(tmp_path: Path) -> None:
+    """The error of a model that is gone names what its provider offers now; one that doesn't tell costs nothing."""
+    world = World(tmp_path, Provider(lists("swift-6", "gpt-image")), Provider(fails(500)))
+    gone = NotFoundError("The model is gone.", status=404, hint="Look.")
+    gone.target = "a/swift-5"
+    await name_the_living(world.gateway, gone)
+    assert gone.hint == "Did you mean a/swift-6? %ve models a lists what it offers now."
+    for target in ("a/something-else-entirely", "b/swift-5", "nobody/x", ""):
+        plain = NotFoundError("The model is gone.", status=404, hint="Look.")
+        plain.target = target
+        await name_the_living(world.gateway, plain)
+        assert plain.hint == "Look."

@@ -10,10 +10,15 @@ from typing import Any
 import pytest
 
 from tests.engine.scripted import (
+    Asked,
     NoNetwork,
+    Play,
     Provider,
+    Send,
     World,
     ask,
+    begin,
+    body,
     breaks,
     chunk,
     fails,
@@ -31,6 +36,7 @@ from ve_magics.errors import (
     ArgumentsError,
     BudgetError,
     InterruptedStreamError,
+    NotFoundError,
     RecordingError,
     StoreError,
     VeError,
@@ -54,6 +60,16 @@ def session(world: World, folder: Path, **more: Any) -> Session:
         data=folder / "data",
         **more,
     )
+
+
+def body_of(data: bytes) -> Play:
+    """Answer with this JSON."""
+
+    async def play(asked: Asked, send: Send) -> None:
+        await begin(send, headers={"content-type": "application/json"})
+        await body(send, data, more=False)
+
+    return play
 
 
 async def run(session: Session, request: ChatRequest, **options: Any) -> tuple[str, Trace]:
@@ -496,4 +512,16 @@ async def test_a_failure_leaves_no_line_and_no_waiting_cell(tmp_path: Path) -> N
         await run(own, ask("a/m"))
     assert own.ledger.entries() == ()
     assert (await run(own, ask("a/m")))[0] == "One"
+    await own.aclose()
+
+
+async def test_a_model_that_is_gone_brings_the_nearest_that_is_there(tmp_path: Path) -> None:
+    """The provider's own list, asked after the failure, is what the error suggests."""
+    listed = body_of(b'{"data": [{"id": "m-2"}, {"id": "else"}]}')
+    world = World(tmp_path, Provider(fails(404, "model_not_found"), listed))
+    own = session(world, tmp_path)
+    with pytest.raises(NotFoundError) as caught:
+        await run(own, ask("a/m-1"))
+    assert caught.value.hint == "Did you mean a/m-2? %ve models a lists what it offers now."
+    assert [asked.path for asked in world.providers["a"].asked] == ["/v1/chat/completions", "/v1/models"]
     await own.aclose()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import msgspec
 
 from ve_magics import catalog
@@ -9,13 +11,16 @@ from ve_magics.dialects.contract import WireRequest
 from ve_magics.dialects.registry import DIALECTS, get_dialect
 from ve_magics.engine.gateway import Gateway, refused
 from ve_magics.engine.transport import Deadlines
-from ve_magics.errors import DecodeError
+from ve_magics.errors import DecodeError, NotFoundError, VeError
 
 LIST_LIMIT = 8 * 1024 * 1024
 """Most bytes of a list of models."""
 
 QUICK = Deadlines(connect=3, first_token=10, silence=10, total=15)
 """Limits of a question that somebody waits for at the prompt."""
+
+BRIEF = Deadlines(connect=2, first_token=3, silence=3, total=5)
+"""Limits of a question that only makes an error's words better."""
 
 
 async def living_models(gateway: Gateway, name: str, *, deadlines: Deadlines = QUICK) -> tuple[str, ...]:
@@ -40,6 +45,23 @@ async def living_models(gateway: Gateway, name: str, *, deadlines: Deadlines = Q
     finally:
         await reply.aclose()
     return read_models(body, name)
+
+
+async def name_the_living(gateway: Gateway, error: NotFoundError) -> None:
+    """Write into the error of a model that its provider doesn't know which names are nearest among those it offers now.
+
+    Where the provider doesn't tell, the error stays as it is.
+
+    Args:
+        gateway: Asks the provider.
+        error: Its `target` says who failed.
+    """
+    provider, _, model = (error.target or "").partition("/")
+    with suppress(VeError):
+        names = await living_models(gateway, provider, deadlines=BRIEF)
+        if near := catalog.nearest(model, [name for name in names if name != model]):
+            said = " or ".join(f"{provider}/{name}" for name in near)
+            error.hint = f"Did you mean {said}? %ve models {provider} lists what it offers now."
 
 
 def read_models(body: bytes, provider: str) -> tuple[str, ...]:

@@ -27,10 +27,11 @@ from ve_magics.engine.config import Config
 from ve_magics.engine.config_file import home
 from ve_magics.engine.filming import Filming
 from ve_magics.engine.gateway import Gateway, Trace
+from ve_magics.engine.models import name_the_living
 from ve_magics.engine.recording import Kept, Mode, Recording
 from ve_magics.engine.simulated import Simulated
 from ve_magics.engine.transport import Deadlines, Mounted, Transport
-from ve_magics.errors import ArgumentsError, ConfigError, RecordingError, StoreError
+from ve_magics.errors import ArgumentsError, ConfigError, NotFoundError, RecordingError, StoreError
 from ve_magics.events import Accumulator, Event, events_of
 from ve_magics.messages import ChatRequest, ChatResponse, Usage
 from ve_magics.routing import Router, Target
@@ -303,6 +304,9 @@ class Session:
                         async for event in events:
                             accumulator.add(event)
                             yield event
+                except NotFoundError as error:
+                    await name_the_living(self.gateway, error)
+                    raise
                 finally:
                     self.books.add(accumulator, trace)
             response = accumulator.response()
