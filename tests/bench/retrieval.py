@@ -132,7 +132,9 @@ async def ours(
             )
         writer.finish(Setting(model=embed))
     took = time.perf_counter() - began
-    ways = Ways(means.embed(embed) if embed else None, means.rerank(rerank) if rerank else None)
+    ways = Ways(
+        means.embed(embed, question=True) if embed else None, means.rerank(rerank) if rerank else None
+    )
 
     async def found(query: str) -> list[str]:
         hits = await search(store, query, 3 * DEPTH, ways)

@@ -33,6 +33,16 @@ Value = TypeVar("Value")
 Answered = TypeVar("Answered", EmbedResponse, RerankResponse)
 
 
+MARK_TOKENS = 4
+"""Tokens that tell a question from a passage, at most."""
+
+_MARKS = (
+    ("nomic-embed", ("search_query: ", "search_document: ")),
+    ("e5-", ("query: ", "passage: ")),
+)
+"""What stands before a question and before a passage, by a part of the model's name, as the models' own cards say."""
+
+
 class SessionMeans:
     """Vectors, ranks and pages by way of a session: paid for from its budget, written to its books.
 
@@ -45,17 +55,29 @@ class SessionMeans:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def embed(self, model: str) -> Embed:
-        """Return what makes vectors with a model."""
+    def embed(self, model: str, *, question: bool = False) -> Embed:
+        """Return what makes vectors with a model, of passages or of questions."""
 
         async def embed(texts: Sequence[str]) -> Sequence[Sequence[float]]:
-            request = EmbedRequest(model=model, inputs=tuple(texts))
-            most = Usage(input=sum(map(text_tokens, texts)))
+            request = self._request(model, texts, question=question)
+            most = Usage(input=sum(text_tokens(text) for text in texts) + len(texts) * MARK_TOKENS)
             trace = Trace()
             ask = self._session.gateway.embed(request, deadlines=self._session.deadlines, trace=trace)
             return (await self._booked(model, most, ask, trace, "embedding")).vectors
 
         return embed
+
+    def _request(self, model: str, texts: Sequence[str], *, question: bool) -> EmbedRequest:
+        """Tell the model whether these are questions, in the way in which it was taught the difference."""
+        config = self._session.config
+        targets = config.route(model).targets
+        if all(config.provider(target.provider).dialect == "generate_content" for target in targets):
+            task = "RETRIEVAL_QUERY" if question else "RETRIEVAL_DOCUMENT"
+            return EmbedRequest(model=model, inputs=tuple(texts), task=task)
+        mark = next(
+            (marks[not question] for name, marks in _MARKS if all(name in one.model for one in targets)), ""
+        )
+        return EmbedRequest(model=model, inputs=tuple(mark + text for text in texts))
 
     def rerank(self, model: str) -> Rerank:
         """Return what ranks with a model."""

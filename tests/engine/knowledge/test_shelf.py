@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
 class Means:
     """Vectors that tell which model made them."""
 
-    def embed(self, model: str) -> Embed:
+    def embed(self, model: str, *, question: bool = False) -> Embed:
         """Return what makes vectors."""
 
         async def embed(texts: Sequence[str]) -> list[list[float]]:

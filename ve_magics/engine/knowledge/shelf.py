@@ -22,8 +22,8 @@ _COMPANIONS = ("", "-wal", "-shm", "-journal", ".damaged")
 class Means(Protocol):
     """What a shelf needs from outside."""
 
-    def embed(self, model: str) -> Embed:
-        """Return what makes vectors with a model."""
+    def embed(self, model: str, *, question: bool = False) -> Embed:
+        """Return what makes vectors with a model, of passages or of questions."""
 
     def rerank(self, model: str) -> Rerank:
         """Return what ranks with a model."""
@@ -137,7 +137,8 @@ class Shelf:
         store = self.base(name)
         model = store.setting.model
         ways = Ways(
-            self._means.embed(model) if model else None, self._means.rerank(rerank) if rerank else None
+            self._means.embed(model, question=True) if model else None,
+            self._means.rerank(rerank) if rerank else None,
         )
         return await search(store, query, k, ways)
 
