@@ -313,3 +313,16 @@ def test_advice_fits_the_failure(kind: str, advice: str) -> None:
         failure=JobFailure("No.", kind),
     )
     assert advice in failure(job, None).hint
+
+
+def test_who_has_no_key_is_passed_over(open_bench: Callable[..., Any], tmp_path: Path) -> None:
+    """A route films with its first target that makes videos and has a key; where none has one, that is said."""
+    (tmp_path / "own.toml").write_text(
+        '[routes.films]\ntargets = ["runway/gen4.5", "sim/film"]\n[routes.others]\ntargets = ["runway/gen4.5"]\n',
+        "utf-8",
+    )
+    bench = open_bench(VE_CONFIG=str(tmp_path / "own.toml"))
+    assert bench.run(f"%%video films {SMALL} --no-expand -o clip\n{BOAT}").error is None
+    assert bench.shell.user_ns["clip"].served == "sim/film"
+    ran = bench.run(f"%%video others --seconds 5 --no-expand\n{BOAT}")
+    assert ran.lines[0] == "✗ missing key: No key for runway."

@@ -262,16 +262,16 @@ def _told(late: LateOutput, error: VeError) -> VeError:
 
 
 def film_target(session: Session, model: str) -> Target:
-    """Return the first target of a model whose provider makes videos.
+    """Return the first target of a model whose provider makes videos, one that has a key before one that hasn't.
 
     Raises:
         UnsupportedError: None of them does.
         UnknownModelError: Nobody serves the model.
     """
     route = session.config.route(model)
-    for target in route.targets:
-        if session.config.provider(target.provider).video:
-            return target
+    films = [target for target in route.targets if session.config.provider(target.provider).video]
+    if films:
+        return next((target for target in films if session.config.usable(target.provider)), films[0])
     raise UnsupportedError(
         "video",
         route.targets[0].provider,
