@@ -28,7 +28,7 @@ def put(lab: Any, folder: str, *, outputs: bool) -> str:
             cell |= {"outputs": [], "execution_count": None}
     (target / "quickstart.ipynb").write_text(json.dumps(notebook), "utf-8")
     if outputs:
-        for path in NOTEBOOKS.glob("*.mp4"):
+        for path in (NOTEBOOKS / "quickstart.recording").glob("*.mp4"):
             shutil.copy(path, target)
     return f"{folder}/quickstart.ipynb"
 
