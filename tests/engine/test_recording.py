@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -211,3 +212,16 @@ def test_which_recordings_belong_to_a_notebook(tmp_path: Path) -> None:
     for name in ("b", "a"):
         write(tmp_path / f"{name}.recording.json", "{}")
     assert [path.name for path in beside(None, tmp_path)] == ["a.recording.json", "b.recording.json"]
+
+
+def test_what_could_not_be_written_is_written_with_the_next_asking(tmp_path: Path) -> None:
+    """An answer that the disk had no room for is not taken for recorded: asked again, it is written."""
+    recording = Recording(tmp_path / "n.recording.json")
+    part = tmp_path / f".n.recording.json.{os.getpid()}.part"
+    part.mkdir()
+    request = ask("Hello")
+    with pytest.raises(StoreError):
+        recording.keep_answer(request_key(request), request, kept())
+    part.rmdir()
+    recording.keep_answer(request_key(request), request, kept())
+    assert len(Recording(tmp_path / "n.recording.json")) == 1

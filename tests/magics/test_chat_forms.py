@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from pathlib import Path
@@ -335,3 +336,18 @@ def test_filtered_answer_leaves_no_turn(told: Any, model: Model) -> None:
     model.says, model.finish = ["Half an ans"], "content_filter"
     assert told.run("%%chat -c demo\nhello").error is None
     assert told.notebook.talks.book.get("demo").turns == ()
+
+
+def test_answer_that_can_not_be_recorded_is_shown_whole(told: Any, model: Model, tmp_path: Path) -> None:
+    """The cell fails for its recording's sake, and its answer stands above the error, not marked as partial."""
+    model.says = ["Ur."]
+    told.notebook.session.set_mode("record", tmp_path / "n.ipynb")
+    (tmp_path / f".n.recording.json.{os.getpid()}.part").mkdir()
+    told.shell.kernel = Kernel(reader=False)
+    try:
+        ran = told.run("%%chat\nA town?")
+    finally:
+        del told.shell.kernel
+    assert ran.lines[0].startswith("✗ store: n.recording.json can't be written")
+    assert ran.text == "Ur."
+    assert told.notebook.last.partial is False

@@ -47,6 +47,8 @@ def ours(bench: Any, line: str) -> list[str]:
         ("%ve use sim/th", ["sim/thinker"]),
         ("%ve key deeps", ["deepseek"]),
         ("%ve cache ", ["clear"]),
+        ("answer = %chat --fi", ["--file", "--fix"]),
+        ("last = %ve la", ["last"]),
     ],
 )
 def test_tab_offers_what_fits(bench: Any, line: str, offered: list[str]) -> None:
@@ -62,7 +64,9 @@ def test_tab_offers_what_fits(bench: Any, line: str, offered: list[str]) -> None
         }
 
 
-@pytest.mark.parametrize("line", ["%%chat -s sim", "%chat sim/", "%ve live s", "%%chat -t s"])
+@pytest.mark.parametrize(
+    "line", ["%%chat -s sim", "%chat sim/", "%ve live s", "%%chat -t s", "%chat", "%ve", "%%compare"]
+)
 def test_nothing_is_offered_where_anything_can_stand(bench: Any, line: str) -> None:
     """Where a question or a free text goes, no model is offered."""
     assert ours(bench, line) == []
@@ -82,5 +86,6 @@ def test_unloading_takes_the_offers_back(bench: Any) -> None:
     assert tab(bench, "%%chat --sch") == ["--schema"]
     unload(bench.shell)
     assert tab(bench, "%%chat --sch") == []
+    assert "--fresh" not in tab(bench, "answer = %chat --fr")
     transformers = bench.shell.input_transformer_manager.token_transformers
     assert [one.__module__ for one in transformers if one.__module__.startswith("ve_magics")] == []

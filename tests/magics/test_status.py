@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from ve_magics.magics.status import _COMMANDS
+
 CONFIG = """
 [defaults]
 chat = "fast"
@@ -199,6 +201,10 @@ def test_auto_is_told(open_bench: Callable[..., Any]) -> None:
         ("record a/b", "✗ arguments: %ve record takes a name, not a path."),
         ("record", "✗ recording: The notebook's name is not known here, so its recording has none."),
         ("models nobody", "✗ unknown model: There is no provider 'nobody'."),
+        ("models sim tutor", "✗ arguments: %ve models PROVIDER takes nothing more than that."),
+        ("record a b", "✗ arguments: %ve record NAME takes nothing more than that."),
+        ("usage now", "✗ arguments: %ve usage does not understand 'now'."),
+        ("conversation show", "✗ arguments: No conversation is in use."),
     ],
 )
 def test_wrong_command_is_told(bench: Any, line: str, said: str) -> None:
@@ -207,6 +213,13 @@ def test_wrong_command_is_told(bench: Any, line: str, said: str) -> None:
     assert ran.lines[0].startswith(said)
     assert len(ran.lines) <= 4
     assert bench.notebook.session.mode == "off"
+
+
+@pytest.mark.parametrize("word", ["help", "-h", "--help"])
+def test_help_names_every_command(bench: Any, word: str) -> None:
+    """`%ve help` shows what `%ve?` does, with every command that there is."""
+    said = bench.run(f"%ve {word}").text
+    assert all(f"%ve {command}" in said for command in _COMMANDS if command)
 
 
 def test_reload_reads_anew(bench: Any) -> None:

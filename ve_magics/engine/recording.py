@@ -94,6 +94,7 @@ class Recording:
         self._asked: dict[str, int] = {}
         self._entries: dict[str, dict[str, Any]] = {}
         self._seen: tuple[int, int] | None = None
+        self._unwritten = False
         self._catch_up()
 
     @property
@@ -313,6 +314,8 @@ class Recording:
         same = same and all(self._same(*file) for file in (files or {}).items())
         self._note(key, "same" if same else "added" if old is None else "changed", new, cell)
         if same:
+            if self._unwritten:
+                self._write()
             return
         for name, content in (files or {}).items():
             self._write_file(name, content)
@@ -394,7 +397,9 @@ class Recording:
         except OSError as error:
             with suppress(OSError):
                 part.unlink(missing_ok=True)
+            self._unwritten = True
             raise self._unwritable(error.strerror or type(error).__name__) from None
+        self._unwritten = False
         self._seen = self._state()
 
     def _unwritable(self, why: str) -> StoreError:

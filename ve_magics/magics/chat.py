@@ -232,7 +232,12 @@ def _stream(
         display.interrupt(answer.response, answer.facts())
         raise
     except VeError as error:
-        answer = Answer(request, accumulator.response(), trace, partial=True)
+        whole = isinstance(error, StoreError) and bool(accumulator.response().finish)
+        answer = Answer(request, accumulator.response(), trace, partial=not whole)
+        if whole:  # only the recording can't be written
+            keep(notebook, options, form, answer, fits=False)
+            display.finish(answer.response, answer.facts(), form.shown(answer.text))
+            raise
         if isinstance(error, InterruptedStreamError) or accumulator.text:
             keep(notebook, options, form, answer, fits=False)
         display.fail(answer.response, answer.facts())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any
@@ -57,6 +58,10 @@ _COMMANDS = (
 )
 
 
+_ASSIGNED = re.compile(r"[^%=]+=\s*(?=%)")
+"""What stands in front of a magic whose answer goes into a variable."""
+
+
 def offers(notebook: Notebook, line: str, symbol: str) -> list[str]:
     """Return what could stand at the cursor.
 
@@ -65,7 +70,11 @@ def offers(notebook: Notebook, line: str, symbol: str) -> list[str]:
         line: The line up to the cursor.
         symbol: The part of the word that is there already.
     """
-    magic, *words = line[: len(line) - len(symbol)].split()
+    assigned = _ASSIGNED.match(line)
+    before = line[assigned.end() if assigned else 0 : len(line) - len(symbol)]
+    magic, *words = before.split() or [""]
+    if not magic:  # the magic's own name is IPython's to complete
+        return []
     try:
         if magic in PARSERS:
             found = _flagged(notebook, PARSERS[magic](), words, symbol, positional=magic.startswith("%%"))

@@ -217,6 +217,11 @@ def conversation(talks: Talks, directory: Path, words: list[str]) -> None:
             show_text(transcript(talks.using, talks.book.named(talks.using)))
         case ["show", name]:
             show_text(transcript(name, talks.book.named(name)))
+        case ["show"]:
+            raise ArgumentsError(
+                "No conversation is in use.",
+                hint="Name it: %ve conversation show NAME; %ve conversation lists them.",
+            )
         case ["use", "--none"]:
             talks.using = ""
             show_text("Every cell stands alone unless it names a conversation.")

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from ve_magics.magics.notebook import Notebook
 
 _COMPLETED = (*(f"%%{name}" for name in CELL_MAGICS), *(f"%{name}" for name in LINE_MAGICS))
+_ASSIGNED = r"\s*[\w.,\s]+=\s*%(?:chat|ve)\s"
+"""An assignment from a magic's line; its completer goes by a pattern, as its first word is a variable."""
+
 _OURS = re.compile(rf"%%(?:{'|'.join(CELL_MAGICS)})(?:[ \t]|$)")
 
 
@@ -44,6 +47,7 @@ def load(shell: Any, notebook: Notebook | None = None) -> None:
         shell.events.register("post_run_cell", shell._ve_magics.remember)
         for name in _COMPLETED:
             shell.set_hook("complete_command", shell._ve_magics.complete, str_key=name)
+        shell.set_hook("complete_command", shell._ve_magics.complete, re_key=_ASSIGNED)
 
 
 def unload(shell: Any) -> None:
@@ -54,6 +58,7 @@ def unload(shell: Any) -> None:
         shell.events.unregister("post_run_cell", magics.remember)
         for name in _COMPLETED:
             _forget_completer(shell, name)
+        _forget_completer(shell, _ASSIGNED)
         transformers = shell.input_transformer_manager.token_transformers
         transformers[:] = [one for one in transformers if one.__module__ != "ve_magics.magics.lines"]
         del shell._ve_magics
@@ -69,6 +74,8 @@ def _forget_completer(shell: Any, name: str) -> None:
     completers = getattr(shell, "strdispatchers", {}).get("complete_command")
     if completers is not None:
         completers.strs.pop(name, None)
+        for pattern in [one for one in completers.regexs if one.pattern == name]:
+            del completers.regexs[pattern]
 
 
 def _read_questions(shell: Any) -> None:

@@ -41,6 +41,8 @@ class Parser(argparse.ArgumentParser):
             said = f"{self.prog}: {message.removeprefix('argument ')}."
         elif words.startswith("-"):
             said = f"{self.prog} has no flag {words.split()[0]}."
+        elif not self.prog.startswith("%%"):
+            said = f"{self.prog} does not understand {words!r}."
         else:
             said = (
                 f"{self.prog} takes only a model and flags on its line, not {words!r}; the prompt goes below."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -35,6 +36,9 @@ def ve(notebook: Notebook, line: str) -> Answer | None:
         VeError: The line is not understood, or what it asks for can't be done.
     """
     verb, *words = line.split() or [""]
+    if verb in ("help", "-h", "--help"):
+        show_text(inspect.getdoc(notebook.shell.find_line_magic("ve")) or USAGE)
+        return None
     command = _COMMANDS.get(verb)
     if command is None:
         raise ArgumentsError(f"%ve has no command {verb!r}.", hint=f"Usage: {USAGE}")
@@ -122,6 +126,7 @@ def _models(notebook: Notebook, words: list[str]) -> None:
     session = notebook.session
     config = session.config
     if words:
+        _nothing_more("%ve models PROVIDER", words[1:])
         names = [words[0]]
         config.provider(words[0])
     else:
@@ -212,6 +217,7 @@ def _record(notebook: Notebook, words: list[str]) -> None:
     session = notebook.session
     path = None
     if words:
+        _nothing_more("%ve record NAME", words[1:])
         name = words[0] if words[0].endswith(".ipynb") else f"{words[0]}.ipynb"
         if "/" in name or "\\" in name:
             raise ArgumentsError(
