@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -225,3 +226,30 @@ def test_only_so_many_requests_are_remembered() -> None:
     for body in (b"1", b"2"):
         faults.meet(asked(body), "fault-500x1")
     assert faults.meet(asked(b"0"), "fault-500x1") is not None
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_misfit_slips_until_it_is_told(simulated: Make, stream: bool) -> None:
+    """JSON for a schema doesn't fit it at first, and does once the model is told; words are never touched."""
+    ask = simulated()
+    asked = [{"role": "user", "content": "Ada is 36 years old."}]
+    again = [*asked, {"role": "assistant", "content": "{}"}, {"role": "user", "content": "Answer again."}]
+    schema = {
+        "type": "object",
+        "properties": {"name": {"type": "string"}, "age": {"type": "integer"}},
+        "required": ["name", "age"],
+        "additionalProperties": False,
+    }
+    form = {"type": "json_schema", "json_schema": {"name": "Person", "schema": schema, "strict": True}}
+    ages = []
+    for messages in (asked, again):
+        fields = {"messages": messages, "response_format": form}
+        reply = await ask.chat("", model="fault-misfit", stream=stream, **fields)
+        accumulator = Accumulator()
+        decoder = DIALECT.decoder(origin="sim", stream=stream)
+        for event in [*decoder.feed(reply.body), *decoder.flush()]:
+            accumulator.add(event)
+        ages.append(json.loads(accumulator.text)["age"])
+    assert ages == ["about 36", 36]
+    words, plain = [await outcome(ask, fault, stream=stream) for fault in ("misfit", "slow@0")]
+    assert words == plain

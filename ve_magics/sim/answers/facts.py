@@ -37,7 +37,7 @@ _PERSON_ZH = re.compile(
     rf"(?<![\u4e00-\u9fff])([{_SURNAMES}][\u4e00-\u9fff]{{1,2}})(?=今年|来自|住在|说|，|,|是|的|和|在|\s|$)"
 )
 _PLACES = (
-    "Paris London Berlin Madrid Rome Vienna Oslo Stockholm "
+    "Paris Lyon Marseille London Berlin Madrid Rome Vienna Oslo Stockholm "
     "Helsinki Copenhagen Amsterdam Brussels Lisbon Athens Dublin "
     "Warsaw Prague Budapest Zurich Geneva Munich Hamburg Milan Barcelona Moscow Istanbul Cairo Nairobi Lagos Tokyo "
     "Osaka Kyoto Seoul Beijing Shanghai Shenzhen Guangzhou Hangzhou Chengdu Wuhan Nanjing Taipei Singapore Bangkok "

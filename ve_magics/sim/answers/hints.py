@@ -180,6 +180,8 @@ class Hints:
             return self._next(format_, pool) or _FORMATS[format_]
         if self._film and (part := director.field_of(name)):
             return director.direct(facts.text, part, chinese=self._chinese)
+        if measured := self.measured(name):
+            return measured
         named = self._pools().get(meaning, ())
         if (told := self.labelled(name)) and (not named or any(value in told for value in named)):
             return told
@@ -267,6 +269,16 @@ class Hints:
             return label
         return f"{about[0]}的{label}" if self._chinese else f"{label} of {' '.join(about)}"
 
+    def measured(self, name: str) -> str:
+        """Return the measure that the text gives for a field, `2` or `320x180`; empty where it gives none."""
+        if name.lower() in ("size", "resolution", "尺寸"):
+            found = re.search(r"(?<!\d)\d{2,4}\s?[x×]\s?\d{2,4}(?!\d)", self._facts.text)
+            return found[0].replace(" ", "").replace("×", "x") if found else ""
+        if name.lower() in ("seconds", "duration", "秒"):
+            found = re.search(r"(?<![\d.])(\d{1,3}(?:\.\d)?)[ -]?(?:s\b|sec|秒)", self._facts.text)
+            return found[1] if found else ""
+        return ""
+
     def candidates(self, name: str) -> list[str]:
         """Return everything that the text names and that could go into a field with a pattern."""
         facts = self._facts
@@ -276,7 +288,7 @@ class Hints:
 
     def number(self, name: str, low: float, high: float, *, whole: bool) -> float:
         """Return a number for a field, from `low` to `high`."""
-        told = re.search(r"-?\d+(?:\.\d+)?", self.labelled(name).replace(",", ""))
+        told = re.search(r"-?\d+(?:\.\d+)?", self.measured(name) or self.labelled(name).replace(",", ""))
         near = told or self._beside(name)
         last = (split_name(name) or [""])[-1]
         if near is None and last in ("age", "年龄", "岁"):

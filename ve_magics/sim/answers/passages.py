@@ -23,7 +23,9 @@ _PAIRED = re.compile(
 _PLACE = re.compile(r"\([^\n]*\)\n\n?")
 _QUOTING = re.compile(r"(?:nothing but|只有|only) (={2,} ?\w+ ?={2,})")
 _ASKING = re.compile(
-    r"多少|几(?=[天年月个次种人])|哪[些个里位种]?|谁|何[时处]|如何|怎[么样]|什么|为什么|是否|[吗呢]"
+    r"(?i:\bwhat do(?:es)? (?:(?:our|the|my|your) )?(?:\w+ ){0,2}\w+ say about\b)"
+    r"|(?:我们的?|公司的?)?(?:员工)?(?:手册|文档|制度|资料)(?:里|中|上)?(?:对|关于)?|是?怎[么样](?:说|规定)的?|有什么规定"
+    r"|多少|几(?=[天年月个次种人楼层岁])|哪[些个里位种]?|谁|何[时处]|如何|怎[么样]|什么|为什么|是否|[吗呢]"
 )
 _ASKED = re.compile(
     r"^[ \t#*]*(?:question|query|user question|问题|提问|用户问题)\W{0,3}[:：][ \t*]*",
@@ -78,10 +80,10 @@ def answer(question: Question) -> str | None:
     if not found:
         found, _ = passages_of(question.system)
         asked = question.text
-    if not found or not keywords(asked):
+    marker = _QUOTING.search(question.system)
+    if not found or not (keywords(asked) or marker):
         return None
     best = ranked(found, asked)
-    marker = _QUOTING.search(question.system)
     if not best:
         said = question.say(
             "The passages that I was given don't answer this question.", "给出的资料没有回答这个问题。"
@@ -133,7 +135,10 @@ def ranked(found: list[Passage], asked: str) -> list[tuple[str, int]]:
     for sentence, number, held, around in pool:
         own = sum(weights[word] for word in wanted & held) / whole
         near = sum(weights[word] for word in wanted & around) / whole
-        if own and own * 0.75 + near * 0.25 >= ENOUGH:
+        whole_name = (
+            len(wanted) != 2 or not "".join(wanted).isascii() or wanted <= held
+        )  # of two words, one alone is about something else
+        if own and whole_name and own * 0.75 + near * 0.25 >= ENOUGH:
             scored.append((own * 0.75 + near * 0.25, sentence, number))
     scored.sort(key=lambda entry: -entry[0])
     top = scored[0][0] if scored else 0.0

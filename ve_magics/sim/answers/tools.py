@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ve_magics.messages import Message, Tool, ToolCall, ToolResult
-from ve_magics.sim.answers import arithmetic
+from ve_magics.sim.answers import arithmetic, passages
 from ve_magics.sim.answers.facts import Facts
 from ve_magics.sim.answers.hints import Hints, meaning_of, split_name
 from ve_magics.sim.answers.prose import keywords, listed, stem, words
@@ -57,7 +57,14 @@ _CLAUSES = re.compile(
 )
 _WHOLE = frozenset({"prompt", "task"})
 """Parameters that take what was said as it stands."""
-_REFERS = re.compile(r"\b(?:of|about|from|for) (?:it|this|that|them)\b|把它|给它|用它|为此|其中")
+_REFERS = re.compile(r"\b(?:of|about|from|for) (?:it|this|that|them)\b|[把给用为]它|关于它|为此|其中")
+_PLACE = re.compile(r"^(\[\d{1,3}\]) [^\n]*\n", re.MULTILINE)
+_ASKS = re.compile(
+    r"\s*(?:who|whom|whose|what|when|where|why|how|which|does|do|is|are|can|may|must)\b"
+    r"|.*(?:谁|什么|哪|多少|几[天年月个次]|如何|怎[么样]|为什么|是否|[吗呢])",
+    re.IGNORECASE | re.DOTALL,
+)
+_CITED = re.compile(r"\s?\[\d{1,3}\]")
 _MARKS = re.compile(r"</?data\b[^>]*>")
 _FAILED = re.compile(r"^\s*(?:error|failed|traceback|exception)\b|^\s*\{\s*\"error\"", re.IGNORECASE)
 
@@ -121,14 +128,36 @@ def plan(question: Question) -> list[Planned]:
     clauses = clauses_of(question.text, chosen)
     if len(chosen) > 1 and len(clauses) == 1:
         chosen = [best]
-    planned: list[Planned] = []
+    planned = searches = _searches(question, clauses if chosen else [question.text], tools, chosen)
     for tool in chosen:
         text = question.text
-        if len(chosen) > 1:
+        if len(chosen) > 1 or searches:
             fits = [fit(tool, clause) for clause in clauses]
             text = clauses[fits.index(max(fits))]
-        planned += _calls(tool, text, question)
+        planned = [*planned, *_calls(tool, text, question)]
     return planned[:MOST_CALLS]
+
+
+def _searches(
+    question: Question, clauses: Sequence[str], tools: Sequence[Tool], chosen: Sequence[Tool]
+) -> list[Planned]:
+    """Return the searches of documents for what a text asks and none of the chosen tools is for."""
+    documents = next((tool for tool in tools if "document" in ideas(" ".join(split_name(tool.name)))), None)
+    if documents is None or documents in chosen:
+        return []
+    asked = [
+        clause
+        for clause in clauses
+        if _ASKS.match(clause)
+        and keywords(clause)
+        and not arithmetic.expression(clause)
+        and not any(fit(tool, clause) >= WORTH for tool in chosen)
+    ]
+    return [
+        one
+        for clause in asked
+        for one in _calls(documents, clause, dataclasses.replace(question, text=clause))
+    ]
 
 
 def _first(tools: Sequence[Tool], clause: str) -> str:
@@ -166,9 +195,17 @@ def _calls(tool: Tool, text: str, question: Question) -> list[Planned]:
         hints = Hints(narrowed, chinese=question.chinese)
         arguments = Filler(schema, hints).fill()
         if isinstance(arguments, dict):
-            arguments |= {name: " ".join(text.split()) for name in arguments.keys() & _WHOLE}
+            arguments |= {name: _whole(text, name) for name in arguments.keys() & _WHOLE}
         made.append(Planned(tool, msgspec.json.encode(arguments).decode()))
     return [one for number, one in enumerate(made) if one not in made[:number]]
+
+
+def _whole(text: str, name: str) -> str:
+    """Return what was said, as a task; or only what it wants to be shown, as a prompt."""
+    said = " ".join(text.split())
+    if name != "prompt" or not _REFERS.search(said):
+        return said
+    return said.partition(": ")[2] or said
 
 
 def _narrowed(facts: Facts, pool: str, value: str) -> Facts:
@@ -200,7 +237,7 @@ def _wanted(schema: Mapping[str, Any], facts: Facts) -> dict[str, Any]:
         spoken = any(
             re.search(rf"\b{re.escape(str(option))}\b", facts.text, re.IGNORECASE) for option in options
         )
-        if name in required or spoken or hints.labelled(name):
+        if name in required or spoken or hints.labelled(name) or hints.measured(name):
             kept[name] = inner
     return {**schema, "properties": kept}
 
@@ -226,12 +263,15 @@ def _in_turn(question: Question, left: Sequence[Planned], made: set[str]) -> lis
     first = [one for one in left if one not in waiting]
     if first or not made:
         return first or waiting
-    said = shortened(" ".join(_shown(result.text.strip()) for _, result in results(question)), 300)
+    said = " ".join(_shown(result.text.strip()) for _, result in results(question))
+    said = shortened(_CITED.sub("", said), 300)
     found = []
     for one in waiting:
         if one.tool.name not in made:
             arguments = msgspec.json.decode(one.arguments)
-            arguments |= {name: f"{arguments[name]}: {said}" for name in arguments.keys() & _WHOLE}
+            arguments |= {
+                name: f"{arguments[name].rstrip('.。')}: {said}" for name in arguments.keys() & _WHOLE
+            }
             found.append(Planned(one.tool, msgspec.json.encode(arguments).decode()))
     return found
 
@@ -280,26 +320,45 @@ def _one(question: Question, call: ToolCall | None, result: ToolResult) -> str:
         return question.say(
             f"`{name}`{about} failed: {shortened(text)}", f"`{name}`{about} 调用失败：{shortened(text)}"
         )
+    if cited := _from_passages(question, text):
+        return cited
     shown = _shown(text) or question.say("nothing", "没有内容")
+    if call is not None and not subject and call.arguments.strip() not in ("", "{}"):
+        return shown  # it was handed a whole task, and this is its answer
     if subject:
         return question.say(f"**{subject}**: {shown}", f"**{subject}**：{shown}")
     return question.say(f"`{name}` says: {shown}", f"`{name}` 的结果：{shown}")
 
 
+def _from_passages(question: Question, text: str) -> str | None:
+    """Return what numbered passages say about the question; None where a result holds none."""
+    text = _MARKS.sub("", text).strip()
+    if not text.startswith("[1] "):
+        return None
+    text = _PLACE.sub(r"\1 ", text)
+    return passages.answer(dataclasses.replace(question, text=f"{text}\n\nQuestion: {question.text}"))
+
+
 def _subject(call: ToolCall | None) -> str:
-    """Return what a call was about: its values, as text."""
+    """Return what a call was about: its values, as text; nothing where it was handed a whole task."""
     if call is None:
         return ""
     try:
         arguments = msgspec.json.decode(call.arguments or "{}")
     except msgspec.DecodeError:
         return shortened(call.arguments, 40)
-    values = arguments.values() if isinstance(arguments, dict) else ()
+    if not isinstance(arguments, dict) or _WHOLE & arguments.keys():
+        return ""
+    values = arguments.values()
     return shortened(", ".join(str(value) for value in values if isinstance(value, str | int | float)), 60)
 
 
 def _shown(text: str) -> str:
     text = _MARKS.sub("", text).strip()
+    if (found := re.fullmatch(r"([^{}\n]{1,200}?):? (\{.*\})", text, re.DOTALL)) and (
+        facts := _shown(found[2])
+    ):
+        return f"{found[1]} ({facts})"
     try:
         value = msgspec.json.decode(text)
     except msgspec.DecodeError:
