@@ -26,7 +26,7 @@ PATIENCE = 60.0
 class _Handler(BaseHTTPRequestHandler):
     """Answers by the model's name.
 
-    `silent` accepts and says nothing, `trickle` says a word every tenth of a second and never ends, `echo` refuses
+    `down` and `below` are overloaded, `silent` accepts and says nothing, `trickle` says a word every tenth of a second and never ends, `echo` refuses
     with the key in its message, and any other says a whole answer.
     """
 
@@ -48,6 +48,14 @@ class _Handler(BaseHTTPRequestHandler):
                         self._chunk({"delta": {"content": "word "}})
                 except OSError:
                     self.server.gone.set()
+            case "down" | "below":
+                self.server.refused += 1
+                body = json.dumps({"error": {"message": "The engine is overloaded"}}).encode()
+                self.send_response(503)
+                self.send_header("content-type", "application/json")
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
             case "echo":
                 body = json.dumps({"error": {"message": f"Incorrect API key provided: {key}"}}).encode()
                 self.send_response(401)
@@ -94,6 +102,7 @@ class Server(ThreadingHTTPServer):
         asked: A question has come.
         gone: Who asked has gone away before the end.
         over: The test is over.
+        refused: How many questions were sent away as too many.
     """
 
     daemon_threads = True
@@ -103,6 +112,7 @@ class Server(ThreadingHTTPServer):
         self.asked = threading.Event()
         self.gone = threading.Event()
         self.over = threading.Event()
+        self.refused = 0
 
     @property
     def config(self) -> str:
@@ -112,6 +122,8 @@ class Server(ThreadingHTTPServer):
             f'base_url = "http://127.0.0.1:{self.server_port}/v1"\n'
             'dialect = "chat_completions"\n'
             'key = "env:MINE_API_KEY"\n'
+            "[routes.around]\n"
+            'targets = ["mine/down", "mine/below"]\n'
         )
 
 

@@ -53,6 +53,18 @@ def test_silent_server_is_left_at_once(mine: Any, server: Any) -> None:
     assert cache["data"]["text/plain"].startswith("0 answers")
 
 
+def test_falling_back_for_ever_can_be_stopped(mine: Any, server: Any) -> None:
+    """An interrupt ends a cell whose targets all fail again and again, and nobody is asked afterwards."""
+    stop = Stop(mine, lambda _: server.refused >= 3)
+    ran = mine.run("%%chat around\nHello", stop)
+    assert stop.took < BUSY_MACHINE
+    *_, error = ran.outputs
+    assert error["ename"] == "KeyboardInterrupt"
+    asked = server.refused
+    assert mine.value("1 + 1") == "2"
+    assert server.refused == asked
+
+
 def test_partial_answer_is_kept_and_marked(mine: Any, server: Any) -> None:
     """An interrupt in the middle of an answer leaves its words as one output, marked, and caches nothing."""
     stop = Stop(

@@ -161,9 +161,9 @@ def test_dry_run_sends_nothing(bench: Any) -> None:
         "to        sim/tutor",
         "system    Be brief.",
         "user      Hello {x}",
-        "user      [image, 6 bytes]",
+        "user      [image, image/gif, 6 bytes]",
         "settings  temperature=0.0, seed=7",
-        "estimate  ≈ 5 tokens in, ≈ $0.0000 with 1000 tokens of answer; nothing was sent",
+        "estimate  ≈ 5 tokens in and 1 attached, not counted, ≈ $0.0000 with 1000 tokens of answer; nothing was sent",
     ]
 
 

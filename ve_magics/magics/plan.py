@@ -8,7 +8,7 @@ from ve_magics import catalog
 from ve_magics.engine.gateway import affinity
 from ve_magics.magics.notebook import Notebook
 from ve_magics.magics.plain import show_text
-from ve_magics.messages import ChatRequest, Text
+from ve_magics.messages import ChatRequest, Part, Text
 
 
 def show_plan(notebook: Notebook, request: ChatRequest, note: str = "") -> None:
@@ -31,13 +31,14 @@ def plan(notebook: Notebook, request: ChatRequest, note: str = "") -> str:
     )
     tokens = catalog.estimate_tokens(words)
     lines = [f"to        {', then '.join(str(target) for target in route.targets)}"]
+    uncounted = 0
     for message in request.messages:
         for part in message.parts:
             if isinstance(part, Text):
                 lines.append(f"{message.role:<9} {part.text}")
             else:
-                size = len(getattr(part, "data", b""))
-                lines.append(f"{message.role:<9} [{type(part).__name__.lower()}, {size:,} bytes]")
+                uncounted += 1
+                lines.append(f"{message.role:<9} [{_attached(part)}]")
     skipped = {"model", "messages", "stream"}
     settings = {
         name: value
@@ -54,9 +55,17 @@ def plan(notebook: Notebook, request: ChatRequest, note: str = "") -> str:
         cost = (
             f"≈ ${(tokens * price.input + out * (price.output or 0)) / 1e6:.4f} with {out} tokens of answer"
         )
-    lines.append(f"estimate  ≈ {tokens} tokens in, {cost}; nothing was sent")
+    beside = f" and {uncounted} attached, not counted" if uncounted else ""
+    lines.append(f"estimate  ≈ {tokens} tokens in{beside}, {cost}; nothing was sent")
     if affinity(request):
         lines.append("cache     the prefix is long enough for the provider's prompt cache")
     if note:
         lines.append(note)
     return "\n".join(lines)
+
+
+def _attached(part: Part) -> str:
+    """Say what goes along: its kind, its type or name, and its size or address."""
+    words = [type(part).__name__.lower(), getattr(part, "name", "") or getattr(part, "media_type", "")]
+    words.append(getattr(part, "url", "") or f"{len(getattr(part, 'data', b'')):,} bytes")
+    return ", ".join(word for word in words if word)
