@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from ve_magics.engine.config import Config
-from ve_magics.engine.filming import film_key
 from ve_magics.engine.session import Session
+from ve_magics.engine.shots import film_key
 from ve_magics.engine.transport import Mounted
 from ve_magics.errors import MissingKeyError, UnsupportedError
 from ve_magics.jobs import Job, VideoRequest

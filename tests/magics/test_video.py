@@ -326,3 +326,30 @@ def test_who_has_no_key_is_passed_over(open_bench: Callable[..., Any], tmp_path:
     assert bench.shell.user_ns["clip"].served == "sim/film"
     ran = bench.run(f"%%video others --seconds 5 --no-expand\n{BOAT}")
     assert ran.lines[0] == "✗ missing key: No key for runway."
+
+
+@pytest.mark.parametrize("gone", ["dead/nobody-has-this", "dead/fault-401", "dead/fault-429"])
+def test_a_refused_order_goes_to_the_next_target(
+    open_bench: Callable[..., Any], tmp_path: Path, gone: str
+) -> None:
+    """Where a provider certainly took no order, the next one of the route gets it, and the cell says so."""
+    config = tmp_path / "config.toml"
+    config.write_text(
+        f'[routes.movie]\ntargets = ["{gone}", "sim/film"]\n[providers.dead]\nbase_url = "https://mine.invalid/v1"\n'
+        'dialect = "chat_completions"\nvideo = "openai_videos"\nkey = "env:DEAD_KEY"\n'
+    )
+    bench = open_bench(VE_CONFIG=str(config), DEAD_KEY="sk-dead")
+    ran = bench.run(f"%%video movie {SMALL} --no-expand -o clip\n{BOAT}")
+    assert ran.error is None, ran.lines
+    assert bench.shell.user_ns["clip"].served == "sim/film"
+    assert f"↪ {gone} refused the order; sim/film made the film" in ran.printed
+    assert bench.simulator.counters.videos_created == 1
+
+
+def test_a_lost_order_goes_to_nobody_else(open_bench: Callable[..., Any], tmp_path: Path) -> None:
+    """Where an order may have been taken, no other target is asked: the film could be paid twice."""
+    config = tmp_path / "config.toml"
+    config.write_text('[routes.movie]\ntargets = ["sim/fault-job", "sim/film"]\n')
+    bench = open_bench(VE_CONFIG=str(config))
+    assert bench.run(f"%%video movie {SMALL} --no-expand\n{BOAT}").lines[0].startswith("✗ job failed")
+    assert bench.simulator.counters.videos_created == 1

@@ -7,12 +7,10 @@ recording, and a request that was made before is not paid again.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, suppress
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
@@ -23,9 +21,10 @@ from ve_magics.engine.budget import Purse
 from ve_magics.engine.director import Directed
 from ve_magics.engine.fetching import Fetcher
 from ve_magics.engine.gateway import ERROR_LIMIT, Gateway
+from ve_magics.engine.shots import Direct, Shot, as_asked, film_key, refused, there, unfetched, worth_another
 from ve_magics.engine.transport import Deadlines
 from ve_magics.engine.video import VideoEngine, file_stem
-from ve_magics.errors import BudgetError, StoreError, VeError
+from ve_magics.errors import BudgetError, MissingKeyError, StoreError, UnsupportedError, VeError
 from ve_magics.jobs import PATIENCE, UNFINISHED, Job, Timing, VideoRequest
 from ve_magics.messages import Usage
 from ve_magics.providers import Provider
@@ -41,42 +40,8 @@ ANSWER_LIMIT = 1024 * ERROR_LIMIT
 """Bytes of the longest answer about a job: some providers put the whole film into it."""
 
 
-Direct = Callable[[VideoRequest], Awaitable[Directed]]
-"""Has a director write the prompt of a request that is about to be paid for."""
-
 SIDE_BY_SIDE = 4
 """Videos of one cell that are made at the same time."""
-
-
-class Shot(NamedTuple):
-    """One of several videos.
-
-    Attributes:
-        request: What is to be filmed.
-        take: Which of several videos of the same request.
-        direct: Writes its prompt; None sends the user's own.
-        parent: The job whose video it changes; None where it changes none.
-    """
-
-    request: VideoRequest
-    take: int = 1
-    direct: Direct | None = None
-    parent: Job | None = None
-
-
-def film_key(request: VideoRequest, model: str, take: int = 1, *, directed: bool = True) -> str:
-    """Return the digest by which the video of a request is found again.
-
-    Args:
-        request: What the user wants to be filmed.
-        model: The model as the user named it.
-        take: Which of several videos of the same request.
-        directed: Whether a director may write its prompt.
-    """
-    plain = msgspec.structs.replace(request, model=model)
-    said = b"video\0" + msgspec.json.encode(plain, order="sorted") + (b"\0%d" % take if take > 1 else b"")
-    said += b"" if directed else b"\0as it is"
-    return hashlib.sha256(said).hexdigest()
 
 
 class Filming:
@@ -163,7 +128,7 @@ class Filming:
         """
         await self.resume(notebook)
         key = film_key(request, model, take, directed=direct is not None)
-        asked = _as_asked(request, target, parent)
+        asked = as_asked(request, target, parent)
         job_id = None if fresh else self._known(key, asked, target, notebook, directed=direct is not None)
         if job_id is None:
             self.engine.check(asked, target.provider)
@@ -182,7 +147,7 @@ class Filming:
                 parent=parent.id if parent is not None else "",
             )
             job_id = job.id
-        elif _unfetched(self.jobs.get(job_id)):
+        elif unfetched(self.jobs.get(job_id)):
             await self.engine.retry(job_id)
         self._made[key] = job_id
         async with aclosing(self.engine.watch(job_id)) as news:
@@ -202,6 +167,7 @@ class Filming:
         fresh: bool = False,
         direct: Direct | None = None,
         parent: Job | None = None,
+        others: Sequence[Target] = (),
     ) -> AsyncGenerator[tuple[Job | None, ...], None]:
         """Yield the jobs that make several videos of one request, now and after each change; None for one not begun.
 
@@ -213,7 +179,15 @@ class Filming:
         """
         shots = [Shot(request, take, direct, parent) for take in range(1, count + 1)]
         reel = self.reel(
-            shots, model, target, folder=folder, notebook=notebook, cell=cell, fresh=fresh, limit=SIDE_BY_SIDE
+            shots,
+            model,
+            target,
+            folder=folder,
+            notebook=notebook,
+            cell=cell,
+            fresh=fresh,
+            limit=SIDE_BY_SIDE,
+            others=others,
         )
         async with aclosing(reel):
             async for jobs in reel:
@@ -231,6 +205,7 @@ class Filming:
         fresh: bool = False,
         limit: int = SIDE_BY_SIDE,
         again: int = 0,
+        others: Sequence[Target] = (),
         errors: dict[int, VeError] | None = None,
     ) -> AsyncGenerator[tuple[Job | None, ...], None]:
         """Yield the jobs that make several videos, now and after each change; None for one not begun.
@@ -245,6 +220,8 @@ class Filming:
             fresh: Make them again although they are known.
             limit: So many are made at the same time at most.
             again: How often a shot that failed by no fault of its own is ordered anew.
+            others: Who is asked, in order, where that one refuses the order: its key or credit is no good, the model is
+                gone, or it is overloaded. An order that may have been taken is never given to another.
             errors: Filled with what kept a shot from being ordered, by its number from 0; None raises it.
 
         Raises:
@@ -254,7 +231,7 @@ class Filming:
         await self.resume(notebook)
         missing = []
         for request, take, direct, parent in shots:
-            asked = _as_asked(request, target, parent)
+            asked = as_asked(request, target, parent)
             key = film_key(request, model, take, directed=direct is not None)
             known = None if fresh else self._known(key, asked, target, notebook, directed=direct is not None)
             if known is None:
@@ -269,11 +246,12 @@ class Filming:
 
         async def make(number: int, shot: Shot) -> None:
             async with free:
-                for left in range(again, -1, -1):
+                left, targets = again, [target, *(others if shot.parent is None else ())]
+                while True:
                     news = self.film(
                         shot.request,
                         model,
-                        target,
+                        targets[0],
                         folder=folder,
                         notebook=notebook,
                         cell=cell,
@@ -282,11 +260,23 @@ class Filming:
                         direct=shot.direct,
                         parent=shot.parent,
                     )
-                    async with aclosing(news):
-                        async for job in news:
-                            jobs[number] = job
-                            changed.set()
-                    if not left or not _worth_another(jobs[number]):
+                    try:
+                        async with aclosing(news):
+                            async for job in news:
+                                jobs[number] = job
+                                changed.set()
+                    except (UnsupportedError, MissingKeyError):
+                        if (
+                            jobs[number] is None or len(targets) == 1
+                        ):  # the first target's own, or nobody is left
+                            raise
+                        targets.pop(0)
+                        continue
+                    if len(targets) > 1 and refused(jobs[number]):
+                        targets.pop(0)
+                    elif left and worth_another(jobs[number]):
+                        left -= 1
+                    else:
                         return
 
         def ended(_: object) -> None:
@@ -325,7 +315,7 @@ class Filming:
             ArgumentsError: The request can't be read.
             UnsupportedError: Its provider doesn't make it; the hint names the nearest allowed value.
         """
-        self.engine.check(_as_asked(request, target, None), target.provider)
+        self.engine.check(as_asked(request, target, None), target.provider)
 
     def has(self, request: VideoRequest, model: str, target: Target, notebook: str) -> bool:
         """Tell whether a video, its prompt the user's own, is made or in the making, so that nothing would be paid."""
@@ -337,7 +327,7 @@ class Filming:
         self, key: str, asked: VideoRequest, target: Target, notebook: str, *, directed: bool
     ) -> str | None:
         job = self.jobs.get(self._made.get(key, ""))
-        if job is not None and (not job.finished or _there(job) or _unfetched(job)):
+        if job is not None and (not job.finished or there(job) or unfetched(job)):
             return job.id
         claimed = set(self._made.values())
         left = [
@@ -348,7 +338,7 @@ class Filming:
             and job.provider == target.provider
             and (directed or not job.said)
             and msgspec.structs.replace(job.request, prompt=job.said or job.request.prompt) == asked
-            and (not job.finished or _unfetched(job) or (_there(job) and not job.seen))
+            and (not job.finished or unfetched(job) or (there(job) and not job.seen))
         ]
         return left[-1] if left else None
 
@@ -424,25 +414,3 @@ class Filming:
             )
         )
         return spent.amount
-
-
-def _as_asked(request: VideoRequest, target: Target, parent: Job | None) -> VideoRequest:
-    """Return a request in its provider's names."""
-    remixed = request.remix_of if parent is None else parent.provider_job_id
-    return msgspec.structs.replace(request, model=target.model, remix_of=remixed)
-
-
-def _there(job: Job) -> bool:
-    """Whether a job's video lies on this machine."""
-    return job.state == "succeeded" and Path(job.path).is_file()
-
-
-def _worth_another(job: Job | None) -> bool:
-    """Whether a video failed by no fault of its request, so that another order may bring it."""
-    failure = job.failure if job is not None and job.state == "failed" and not job.fetches else None
-    return failure is not None and failure.kind in ("server", "overloaded", "timeout", "network", "job")
-
-
-def _unfetched(job: Job | None) -> bool:
-    """Whether a video was made, and paid, and only its file didn't come."""
-    return job is not None and job.state == "failed" and job.fetches > 0

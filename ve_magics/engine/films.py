@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ve_magics.catalog import Cost
-from ve_magics.engine.filming import film_key
 from ve_magics.engine.recording import Film, Recording
 from ve_magics.engine.session import Session
+from ve_magics.engine.shots import film_key
 from ve_magics.errors import StoreError
 from ve_magics.jobs import Job, VideoRequest
 

@@ -7,8 +7,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ve_magics.engine.filming import SIDE_BY_SIDE, Shot
+from ve_magics.engine.filming import SIDE_BY_SIDE
 from ve_magics.engine.films import RecordedFilm, copy_film, keep_film, recorded_film
+from ve_magics.engine.shots import Shot
 from ve_magics.errors import BudgetError, VeError
 from ve_magics.jobs import Job
 from ve_magics.magics.direction import Director
@@ -18,7 +19,7 @@ from ve_magics.magics.plain import show_text
 from ve_magics.magics.progress import Progress
 from ve_magics.magics.prompt import text_of
 from ve_magics.magics.rows import Found, bar, free_name, record_of, summed_up
-from ve_magics.magics.video import estimate, failure, film_target
+from ve_magics.magics.video import estimate, failure, film_target, film_targets
 from ve_magics.magics.video_arguments import video_settings
 from ve_magics.messages import Image, Text
 
@@ -110,6 +111,7 @@ def _reel(
         cell=notebook.cell,
         fresh=options.fresh,
         limit=min(options.limit, SIDE_BY_SIDE) if options.limit == 8 else options.limit,
+        others=film_targets(session, model)[1:],
         errors=errors,
     )
     try:

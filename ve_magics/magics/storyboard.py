@@ -15,9 +15,9 @@ from typing import Any
 import msgspec
 
 from ve_magics.engine.director import MOST_SHOTS, Plan, listed, planned
-from ve_magics.engine.filming import Shot, film_key
 from ve_magics.engine.films import RecordedFilm, copy_film, keep_joined, recorded_film
 from ve_magics.engine.recording import Film as Recorded
+from ve_magics.engine.shots import Shot, film_key
 from ve_magics.engine.video import file_stem
 from ve_magics.engine.video.joining import contact_sheet, join_films
 from ve_magics.errors import ArgumentsError, BudgetError, ConfigError, JobFailedError
@@ -30,7 +30,7 @@ from ve_magics.magics.notebook import Notebook
 from ve_magics.magics.plain import show_text
 from ve_magics.magics.progress import Progress
 from ve_magics.magics.storyboard_arguments import storyboard_parser
-from ve_magics.magics.video import estimate, failure, film_target
+from ve_magics.magics.video import estimate, failure, film_target, film_targets
 from ve_magics.magics.video_arguments import video_settings
 from ve_magics.routing import Target
 from ve_magics.store.mp4 import probe
@@ -181,6 +181,7 @@ def _made(
         fresh=options.fresh,
         limit=options.limit,
         again=1,
+        others=film_targets(session, model)[1:],
     )
     try:
         for batch in notebook.portal.iterate(news):

@@ -150,6 +150,7 @@ class Order:
             fresh=self.options.fresh,
             direct=self.director,
             parent=self.parent,
+            others=film_targets(self._session, self.model)[1:],
         )
 
     def line(self, jobs: tuple[Job | None, ...], elapsed: float) -> str:
@@ -193,9 +194,15 @@ class Order:
                     job,
                     take,
                     directed=self.director is not None,
-                    note=self.note,
+                    note=self._note(job),
                 )
-        return [Clip.of_job(job, embed=self.options.embed, note=self.note) for job in jobs]
+        return [Clip.of_job(job, embed=self.options.embed, note=self._note(job)) for job in jobs]
+
+    def _note(self, job: Job) -> str:
+        """Return what is said below a video: why nobody directed it, and that another target made it."""
+        made = f"{job.provider}/{job.model}"
+        other = f"↪ {self.target} refused the order; {made} made the film" if made != str(self.target) else ""
+        return " ".join(part for part in (self.note, other) if part)
 
     def show(self, clips: list[Clip]) -> None:
         """Leave the players as the cell's one output."""
@@ -268,10 +275,20 @@ def film_target(session: Session, model: str) -> Target:
         UnsupportedError: None of them does.
         UnknownModelError: Nobody serves the model.
     """
+    return film_targets(session, model)[0]
+
+
+def film_targets(session: Session, model: str) -> list[Target]:
+    """Return the targets of a model whose providers make videos, those that have a key before those that haven't.
+
+    Raises:
+        UnsupportedError: None of them does.
+        UnknownModelError: Nobody serves the model.
+    """
     route = session.config.route(model)
     films = [target for target in route.targets if session.config.provider(target.provider).video]
     if films:
-        return next((target for target in films if session.config.usable(target.provider)), films[0])
+        return sorted(films, key=lambda target: not session.config.usable(target.provider))
     raise UnsupportedError(
         "video",
         route.targets[0].provider,
