@@ -153,3 +153,43 @@ def test_results_without_a_call_are_told_too() -> None:
     parts = reply(ChatRequest(model="tutor", messages=messages)).parts
     assert isinstance(parts[0], Text)
     assert parts[0].text == "`answer` says: 42"
+
+
+DOCUMENTS = Tool(
+    "search_documents",
+    "Search the documents of the user and return the passages that fit best, each with its source.",
+    fields(query="string"),
+)
+FILM = Tool("generate_video", "Make a short film.", fields(prompt="string"))
+
+
+def test_documents_are_searched_for_what_no_other_tool_knows() -> None:
+    """A question goes to the documents where there are any, also beside a task for another tool; other talk doesn't."""
+    pump = ("search_documents", {"query": "How is the pump switched off"})
+    assert [
+        (name, given["query"].rstrip("?")) for name, given in calls(f"{pump[1]['query']}?", DOCUMENTS, FILM)
+    ] == [(pump[0], pump[1]["query"])]
+    assert calls(f"{pump[1]['query']}? Make a short film of it.", DOCUMENTS, FILM) == [pump]
+    assert calls("谁负责报销？", DOCUMENTS, FILM)[0][0] == "search_documents"
+    assert [name for name, _ in calls("What is the weather in Oslo?", DOCUMENTS, WEATHER)] == ["get_weather"]
+    for text in ("Hello!", "What is 17 * 23?", "Write a poem."):
+        assert calls(text, DOCUMENTS, FILM) == []
+
+
+def test_the_place_of_a_passage_is_no_part_of_the_answer() -> None:
+    """Where a search gives passages under their places, the answer cites their words and leaves the places out."""
+    found = "[1] handbook.md · Travel › Trains\nEmployees take the train for journeys of less than 500 km."
+    asked = "What does the handbook say about trains?"
+    call = ToolCall("1", "search_documents", '{"query": "trains"}')
+    told = Message("tool", (ToolResult("1", (Text(found),)),))
+    request = ChatRequest(model="tutor", messages=(user(asked), Message("assistant", (call,)), told))
+    (answer,) = reply(request).parts
+    assert answer.text == "Employees take the train for journeys of less than 500 km [1]."
+
+
+def test_every_city_of_a_question_gets_a_call() -> None:
+    """A tool that takes one place is called for each that is named."""
+    assert [given["city"] for _, given in calls("What is the weather in Oslo and Lyon?", WEATHER)] == [
+        "Oslo",
+        "Lyon",
+    ]
