@@ -18,10 +18,10 @@ from ve_magics.engine.agent.builtin import fetch_offer, image_offer, python_offe
 from ve_magics.engine.agent.values import Arguments, CallMoved, Offer, Situation
 from ve_magics.engine.budget import IMAGE_OUTPUT, text_tokens
 from ve_magics.engine.fetching import Resolve, resolve
-from ve_magics.engine.shots import film_key
 from ve_magics.engine.films import copy_film, keep_film, recorded_film
 from ve_magics.engine.pages import fetch_page
 from ve_magics.engine.session import Session
+from ve_magics.engine.shots import film_key
 from ve_magics.engine.trace import Trace
 from ve_magics.engine.transport import Deadlines
 from ve_magics.engine.video.listing import short
