@@ -244,3 +244,13 @@ def test_other_models_may_validate() -> None:
 
     with pytest.raises(ValueError, match="never"):
         schema_named("Own", {"Own": Own}).parsed({})
+
+
+def test_plain_types_need_no_variable() -> None:
+    """`list[str]` asks for a list of words; a variable of that name goes first."""
+    words = schema_named("list[str]", {})
+    assert words.parsed({"items": ["Ur", "Uruk"]}) == ["Ur", "Uruk"]
+    with pytest.raises(ValueError, match="item 0"):
+        words.parsed({"items": [1]})
+    assert schema_named("int", {}).parsed({"value": 3}) == 3
+    assert schema_named("str", {"str": int}).parsed({"value": 3}) == 3

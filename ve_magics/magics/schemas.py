@@ -17,6 +17,7 @@ from ve_magics.errors import ArgumentsError
 
 _LIST_OF = re.compile(r"list\[\s*(\w+)\s*\]")
 _NOT_A_NAME = re.compile(r"[^a-zA-Z0-9_-]+")
+_PLAIN: Mapping[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "object": (dict,),
     "array": (list,),
@@ -64,7 +65,7 @@ def schema_named(name: str, namespace: Mapping[str, Any]) -> Schema:
     """Return the schema that a line names.
 
     Args:
-        name: A variable, or `list[VARIABLE]`.
+        name: A variable, or `str`, `int`, `float` or `bool`, or `list[…]` of one.
         namespace: The notebook's variables.
 
     Raises:
@@ -72,7 +73,7 @@ def schema_named(name: str, namespace: Mapping[str, Any]) -> Schema:
     """
     several = _LIST_OF.fullmatch(name.strip())
     variable = several[1] if several else name.strip()
-    if variable not in namespace:
+    if variable not in namespace and variable not in _PLAIN:
         near = nearest(
             variable, (known for known, value in namespace.items() if isinstance(value, (type, dict)))
         )
@@ -80,7 +81,7 @@ def schema_named(name: str, namespace: Mapping[str, Any]) -> Schema:
             f"--schema: there is no variable {variable!r}.",
             hint=f"Did you mean {near[0]}?" if near else "Define the class above, then name it.",
         )
-    schema, read = _of(namespace[variable], variable)
+    schema, read = _of(namespace.get(variable, _PLAIN.get(variable)), variable)
     if several:
         schema, read = _list_of(schema, read)
     return _sendable(variable, schema, read)
