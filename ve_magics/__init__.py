@@ -46,8 +46,8 @@ if TYPE_CHECKING:
         UserError,
         VeError,
     )
-    from ve_magics.magics.gallery import Gallery
-    from ve_magics.magics.panel import ChatPanel
+    from ve_magics.magics.panel.gallery import Gallery
+    from ve_magics.magics.panel.panel import ChatPanel
     from ve_magics.messages import ChatRequest, ChatResponse, Message, Tool, Usage
     from ve_magics.tools import tool
 
@@ -95,8 +95,8 @@ __all__ = [
 ]
 
 _HOMES = {
-    "ChatPanel": "ve_magics.magics.panel",
-    "Gallery": "ve_magics.magics.gallery",
+    "ChatPanel": "ve_magics.magics.panel.panel",
+    "Gallery": "ve_magics.magics.panel.gallery",
     "VectorEngineClient": "ve_magics.client",
     "tool": "ve_magics.tools",
     "Member": "ve_magics.engine.agent.team",

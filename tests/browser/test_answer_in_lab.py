@@ -13,7 +13,7 @@ pytestmark = pytest.mark.browser
 STREAM = """
 import time
 from ve_magics.events import Accumulator, TextDelta
-from ve_magics.magics.display import AnswerDisplay
+from ve_magics.magics.chat.display import AnswerDisplay
 def stream(text, size=6, pause=0.01):
     display, accumulator = AnswerDisplay(get_ipython()), Accumulator()
     display.start()
@@ -169,7 +169,7 @@ raise CellError(AuthError("Bad <img src=x onerror='window.__pwned=1'> key.", sta
 
 def test_a_saved_answer_is_readable_in_an_untrusted_notebook(lab: Any, lab_page: Any) -> None:
     """A notebook that someone else ran, opened in the dark theme and not run, shows the answer."""
-    from ve_magics.magics.markdown import neutralise
+    from ve_magics.magics.markdown.markdown import neutralise
 
     text = ANSWER.replace("\\\\", "\\")
     data = {"text/markdown": neutralise(text), "text/plain": text}
@@ -186,7 +186,7 @@ def test_a_saved_answer_is_readable_in_an_untrusted_notebook(lab: Any, lab_page:
 
 def test_a_video_plays_in_an_untrusted_notebook(lab: Any, lab_page: Any) -> None:
     """A clip beside the notebook, with a Chinese name, loads, shows its poster and plays, trusted or not."""
-    from ve_magics.magics.player import player
+    from ve_magics.magics.video.player import player
 
     clip, poster = make_clip(lab.root / "视频 #1" / "猫 & 狗.mp4")
     shown = player(clip, directory=lab.root, width=320, height=240, duration=2.0, poster=poster)

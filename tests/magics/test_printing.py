@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ve_magics.events import Restarted, TextDelta
-from ve_magics.magics.display import AnswerDisplay
+from ve_magics.magics.chat.display import AnswerDisplay
 from ve_magics.magics.printing import printing_wanted
 from ve_magics.magics.screen import streaming_wanted
 from ve_magics.messages import ChatResponse, Choice, Message, Text

@@ -8,17 +8,17 @@ from types import ModuleType
 from typing import Any
 
 from ve_magics.errors import VeError
-from ve_magics.magics.agent_arguments import agent_parser
-from ve_magics.magics.arguments import chat_parser, compare_parser
-from ve_magics.magics.ask_arguments import ask_parser
-from ve_magics.magics.batch_arguments import batch_parser
-from ve_magics.magics.formats import KINDS
+from ve_magics.magics.agent.arguments import agent_parser
+from ve_magics.magics.agent.toolbox import agents_known, tool_names
+from ve_magics.magics.batch.arguments import batch_parser
+from ve_magics.magics.chat.arguments import chat_parser, compare_parser
+from ve_magics.magics.chat.formats import KINDS
+from ve_magics.magics.knowledge.arguments import ask_parser
 from ve_magics.magics.notebook import Notebook
 from ve_magics.magics.parser import Parser
-from ve_magics.magics.storyboard_arguments import storyboard_parser
-from ve_magics.magics.toolbox import agents_known, tool_names
 from ve_magics.magics.usage import GROUPS
-from ve_magics.magics.video_arguments import video_parser
+from ve_magics.magics.video.arguments import video_parser
+from ve_magics.magics.video.storyboard_arguments import storyboard_parser
 
 PARSERS: dict[str, Callable[[], Parser]] = {
     "%%agent": agent_parser,

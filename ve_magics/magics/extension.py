@@ -70,7 +70,7 @@ class VeMagics(Magics):
         --fix            send the last error and its cell along
         --raw            send the prompt as it stands, {{ }} included
         --image PATH     a picture to send along: path, URL or variable; may be repeated
-        --file PATH      a document to send along: path or URL; may be repeated
+        --file PATH      a document to send along: path, URL or variable; may be repeated
         --fresh          ask again although the answer is known
         --no-cache       neither look in the cache nor keep the answer
         --dry-run        show what would be sent, and send nothing
@@ -103,10 +103,10 @@ class VeMagics(Magics):
             answer = %chat -m fast What is 6 times 7?
         """
         if cell is None:
-            from ve_magics.magics.chat_tools import chat_line
+            from ve_magics.magics.agent.chat_tools import chat_line
 
             return self._run(chat_line, line)
-        from ve_magics.magics.chat_tools import chat
+        from ve_magics.magics.agent.chat_tools import chat
 
         return self._run(chat, line, cell)
 
@@ -144,7 +144,7 @@ class VeMagics(Magics):
             %%agent --team --kb handbook --approve auto --budget 2
             What does the handbook say about trains? Make a short film of it.
         """
-        from ve_magics.magics.agent import agent
+        from ve_magics.magics.agent.cell import agent
 
         self._run(agent, line, cell)
 
@@ -171,7 +171,7 @@ class VeMagics(Magics):
             %%ask manuals
             How is the pump switched off in an emergency?
         """
-        from ve_magics.magics.ask import ask
+        from ve_magics.magics.knowledge.ask import ask
 
         self._run(ask, line, cell)
 
@@ -194,7 +194,7 @@ class VeMagics(Magics):
             %%compare sim/tutor sim/thinker -o both
             What is a context manager?
         """
-        from ve_magics.magics.compare import compare
+        from ve_magics.magics.chat.compare import compare
 
         self._run(compare, line, cell)
 
@@ -234,7 +234,7 @@ class VeMagics(Magics):
             %%video --seconds 4
             A paper boat drifts down a rainy street.
         """
-        from ve_magics.magics.video import video
+        from ve_magics.magics.video.cell import video
 
         self._run(video, line, cell)
 
@@ -271,7 +271,7 @@ class VeMagics(Magics):
             - He climbs the stairs at dawn.
             - (6 s) A storm breaks over the tower.
         """
-        from ve_magics.magics.storyboard import storyboard
+        from ve_magics.magics.video.storyboard import storyboard
 
         self._run(storyboard, line, cell)
 
@@ -310,7 +310,7 @@ class VeMagics(Magics):
             %%batch reviews --schema Opinion -o rated
             What does this customer think? {{ row.text }}
         """
-        from ve_magics.magics.batch import batch
+        from ve_magics.magics.batch.cell import batch
 
         self._run(batch, line, cell)
 

@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from ve_magics.magics.markdown import neutralise
+from ve_magics.magics.markdown.markdown import neutralise
 
 
 class LateOutput:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from ve_magics.engine.config import Config
 from ve_magics.engine.session import Session
-from ve_magics.magics.answer import Answer
 from ve_magics.magics.background import Background
-from ve_magics.magics.conversation import Talks
+from ve_magics.magics.chat.answer import Answer
+from ve_magics.magics.chat.conversation import Talks
 from ve_magics.magics.portal import Portal
 
 if TYPE_CHECKING:

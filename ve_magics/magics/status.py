@@ -11,16 +11,16 @@ from ve_magics.engine.local import running_servers
 from ve_magics.engine.models import living_models
 from ve_magics.engine.session import Session
 from ve_magics.errors import ArgumentsError, ConfigError, VeError
-from ve_magics.magics.answer import Answer
 from ve_magics.magics.background import background
 from ve_magics.magics.budget import budget
-from ve_magics.magics.conversation import conversation
-from ve_magics.magics.jobs import jobs
-from ve_magics.magics.kb import kb
+from ve_magics.magics.chat.answer import Answer
+from ve_magics.magics.chat.conversation import conversation
+from ve_magics.magics.knowledge.kb import kb
 from ve_magics.magics.notebook import Notebook
 from ve_magics.magics.plain import show_text
 from ve_magics.magics.recorded import recording, told
 from ve_magics.magics.usage import usage
+from ve_magics.magics.video.jobs import jobs
 
 USAGE = (
     "%ve [models [PROVIDER] | use MODEL | key PROVIDER | usage … | budget [AMOUNT | off] | cache [clear]"
@@ -283,13 +283,13 @@ def _reload(notebook: Notebook, words: list[str]) -> None:
 
 
 def _panel(notebook: Notebook, words: list[str]) -> None:
-    from ve_magics.magics.panel import panel
+    from ve_magics.magics.panel.panel import panel
 
     panel(notebook, words)
 
 
 def _gallery(notebook: Notebook, words: list[str]) -> None:
-    from ve_magics.magics.gallery import gallery
+    from ve_magics.magics.panel.gallery import gallery
 
     gallery(notebook, words)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ve_magics.magics.links import literal
+from ve_magics.magics.markdown.links import literal
 
 
 def money(amount: float | None) -> str:

@@ -184,6 +184,7 @@ def test_the_place_of_a_passage_is_no_part_of_the_answer() -> None:
     told = Message("tool", (ToolResult("1", (Text(found),)),))
     request = ChatRequest(model="tutor", messages=(user(asked), Message("assistant", (call,)), told))
     (answer,) = reply(request).parts
+    assert isinstance(answer, Text)
     assert answer.text == "Employees take the train for journeys of less than 500 km [1]."
 
 

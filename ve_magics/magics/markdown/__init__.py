@@ -1,0 +1,1 @@
+"""What a model says, as Markdown that can do no harm."""

@@ -1,0 +1,1 @@
+"""Widgets and what binds them to the session."""
