@@ -18,7 +18,7 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from ve_magics.dialects.videos.openai_videos import OpenAIVideosServer
+from ve_magics.dialects.videos.contract import VideoServerDialect
 from ve_magics.dialects.videos.openai_videos import server_dialect as openai_videos
 from ve_magics.dialects.videos.video_generations import VideoGenerationsServer
 from ve_magics.dialects.videos.video_generations import server_dialect as video_generations
@@ -57,7 +57,7 @@ def teller(place: Place | None, otherwise: Teller) -> Teller:
     return otherwise if place is None or place.video is None else _speaks(place)
 
 
-def _speaks(place: Place) -> OpenAIVideosServer:
+def _speaks(place: Place) -> VideoServerDialect:
     return video_generations if place.what in ("generations", "generation") else openai_videos
 
 
