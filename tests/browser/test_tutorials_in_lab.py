@@ -1,9 +1,12 @@
-"""Tutorials in real JupyterLab: run live there, they end as they are shipped, in both languages and themes."""
+"""Tutorials in real JupyterLab: recorded while they stream there, they end as they are shipped, and replay."""
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +16,13 @@ pytestmark = pytest.mark.browser
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 RUNS = [
-    ("conversations", "JupyterLab Light"),
-    ("comparing", "JupyterLab Dark"),
+    ("conversations", "JupyterLab Dark"),
     ("structured.zh-CN", "JupyterLab Light"),
 ]
+
+RECORD = """() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel
+  .requestExecute({code: "import os; os.environ['VE_RECORDING'] = 'record'", silent: true}).done.then(() => null)"""
+"""Has the kernel record from the first cell on, without a trace in the notebook."""
 
 
 def shown(notebook: Any) -> list[Any]:
@@ -29,8 +35,8 @@ def shown(notebook: Any) -> list[Any]:
 
 
 @pytest.mark.parametrize(("name", "theme"), RUNS)
-def test_streamed_in_lab_as_shipped(lab: Any, lab_page: Any, name: str, theme: str) -> None:
-    """Answers that stream in JupyterLab leave, when they are saved, the outputs that the tutorial was shipped with."""
+def test_recorded_while_streaming(lab: Any, lab_page: Any, tmp_path: Path, name: str, theme: str) -> None:
+    """What streams in JupyterLab while it is recorded is saved as the tutorial was shipped, and replays strictly."""
     shipped = lab.read(str(NOTEBOOKS / f"{name}.ipynb"))
     notebook = json.loads(json.dumps(shipped))
     for cell in notebook["cells"]:
@@ -43,6 +49,7 @@ def test_streamed_in_lab_as_shipped(lab: Any, lab_page: Any, name: str, theme: s
     lab_page.open(path)
     lab_page.command("apputils:change-theme", theme=theme)
     lab_page.page.wait_for_function("name => document.body.dataset.jpThemeName === name", arg=theme)
+    lab_page.page.evaluate(RECORD)
     lab_page.run_all()
     lab_page.save()
     if folder := os.environ.get("TEST_SCREENSHOTS"):
@@ -50,5 +57,26 @@ def test_streamed_in_lab_as_shipped(lab: Any, lab_page: Any, name: str, theme: s
     lab_page.command("apputils:change-theme", theme="JupyterLab Light")
     lab_page.page.wait_for_function("() => document.body.dataset.jpThemeName === 'JupyterLab Light'")
     assert shown(lab.read(path)) == shown(shipped)
+    for file in (lab.root / path, lab.root / name / f"{name}.recording.json"):
+        shutil.copy(file, tmp_path)
+    replayed = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "--nbval", "-q", "-c", os.devnull),
+            *("-p", "nbval.plugin", "-p", "no:cacheprovider", f"{name}.ipynb"),
+        ],
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "IPYTHONDIR": str(tmp_path / "ipython"),
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+            "PYTHONPATH": str(NOTEBOOKS.parent),
+            "VE_HOME": str(tmp_path / "home"),
+            "VE_RECORDING": "replay",
+        },
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert replayed.returncode == 0, replayed.stdout[-4000:]
     assert lab_page.problems == []
     assert lab_page.outside == []
