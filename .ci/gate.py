@@ -70,23 +70,34 @@ class CoverageFloors:
 
 
 COVERAGE = ("--cov", "--cov-report=")
-ALONE = "kernel or browser"
-"""Marks of tests that measure time or drive a screen: nothing may run beside them."""
+SLOW = "kernel or browser"
+"""Marks of tests that start kernels or drive a screen; each file of them is run by one process, two at a time."""
+ALONE = ("tests/kernel", "tests/engine/test_kill.py")
+"""Where tests lie that measure time: nothing may run beside them."""
 
 
 def run(arguments: list[str]) -> int:
-    """Run the quick tests side by side, then those that need the machine for themselves, and look at coverage.
+    """Run the quick tests side by side, then the slow ones by file, then those that need the machine for themselves.
+
+    After the last of them the coverage is looked at.
 
     Returns:
         The exit status: 0 where all tests passed and every floor is reached.
     """
-    quick = [sys.executable, "-m", "pytest", *arguments, *COVERAGE, "-n", "2", "-m", f"not ({ALONE})"]
-    print(f"Tests that may run side by side (not {ALONE}):", flush=True)
-    status = subprocess.run(quick, check=False).returncode
+    several = [sys.executable, "-m", "pytest", *arguments, *COVERAGE, "-n", "2"]
+    print(f"Quick tests (not {SLOW}):", flush=True)
+    status = subprocess.run([*several, "-m", f"not ({SLOW})"], check=False).returncode
     if status:
         return status
-    print(f"Tests that run alone ({ALONE}):", flush=True)
-    alone = [*arguments, *COVERAGE, "--cov-append", "-m", ALONE]
+    print(f"Slow tests ({SLOW}), but for those that run alone:", flush=True)
+    apart = [f"--ignore={place}" for place in ALONE]
+    status = subprocess.run(
+        [*several, "--cov-append", "--dist", "loadfile", "-m", SLOW, *apart], check=False
+    ).returncode
+    if status:
+        return status
+    print("Tests that run alone:", flush=True)
+    alone = [*arguments, *COVERAGE, "--cov-append", "-m", SLOW, *ALONE]
     return int(pytest.main(alone, plugins=[CoverageFloors()]))
 
 
