@@ -10,7 +10,9 @@ import pytest
 
 pytestmark = pytest.mark.browser
 
-FILM = next((Path(__file__).resolve().parents[2] / "notebooks" / "quickstart.recording").glob("*.mp4")).read_bytes()
+FILM = next(
+    (Path(__file__).resolve().parents[2] / "notebooks" / "quickstart.recording").glob("*.mp4")
+).read_bytes()
 PIECE = len(FILM) // 2 + 1
 
 Show = Callable[..., Any]

@@ -6,14 +6,13 @@ server  answering users
 Its answers come in many shapes; they are read as OpenAI's video objects are, which the same gateways vary as much.
 """
 
-from ve_magics.dialects.videos.contract import VideoServerDialect
 from ve_magics.dialects.videos.video_generations.client import VideoGenerations
 from ve_magics.dialects.videos.video_generations.server import VideoGenerationsServer
 
 dialect = VideoGenerations()
 """The client's side."""
 
-server_dialect: VideoServerDialect = VideoGenerationsServer()
+server_dialect = VideoGenerationsServer()
 """The server's side."""
 
 __all__ = ["VideoGenerations", "VideoGenerationsServer", "dialect", "server_dialect"]
