@@ -39,8 +39,8 @@ def write(folder: Path, *cells: str, name: str = "talk.ipynb") -> Path:
 
 
 def run(pytester: pytest.Pytester, *flags: str) -> tuple[dict[str, int], str]:
-    """Run the notebooks of the folder in this process; returns the outcomes and what was printed."""
-    result = pytester.runpytest_inprocess(
+    """Run the notebooks of the folder in a process of its own; returns the outcomes and what was printed."""
+    result = pytester.runpytest_subprocess(
         "-p", "nbval.plugin", "-p", "ve_magics.pytest_plugin", "-p", "no:cacheprovider", "--nbval-lax", "-W",
         "ignore", *flags,
     )  # fmt: skip
