@@ -78,7 +78,7 @@ class Signature:
             (schema,), known = msgspec.json.schema_components(
                 [kind], schema_hook=custom, ref_template="#/$defs/{name}"
             )
-        except (TypeError, NotImplementedError):
+        except TypeError:
             raise ArgumentsError(
                 f"The tool {self._name} can't be offered: no JSON value makes its parameter"
                 f" {parameter.name!r} ({_named(kind)}).",
@@ -185,7 +185,7 @@ def _custom_schema(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:
         return {"type": "string"}
     made = getattr(kind, "model_json_schema", None)
     if not callable(made):
-        raise NotImplementedError
+        raise TypeError(f"{_named(kind)} brings no schema")
     schema = dict(made(ref_template="#/$defs/{model}"))
     definitions.update(schema.pop("$defs", {}))
     return schema

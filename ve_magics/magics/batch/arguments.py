@@ -48,7 +48,6 @@ def batch_parser() -> Parser:
     add(
         "--limit",
         type=count,
-        default=8,
         metavar="N",
         help="so many at the same time; 8 where left out, 4 videos",
     )

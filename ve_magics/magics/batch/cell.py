@@ -41,6 +41,9 @@ from ve_magics.magics.plain import show_text
 from ve_magics.magics.video.progress import Progress
 from ve_magics.messages import ChatRequest, Image, Part, Text
 
+AT_ONCE = 8
+"""Questions that are asked at the same time where the line names no limit."""
+
 
 def batch(notebook: Notebook, line: str, cell: str) -> None:
     """Run a `%%batch` cell.
@@ -188,7 +191,7 @@ async def _ask(
         if one.answer is not None and one.error is None:
             unfinished.keep(requests[number], one.answer.request)
 
-    async with aclosing(side_by_side(len(asked), work, limit=options.limit)) as ended:
+    async with aclosing(side_by_side(len(asked), work, limit=options.limit or AT_ONCE)) as ended:
         async for number in ended:
             yield number
 
@@ -227,6 +230,6 @@ def _show_plan(notebook: Notebook, options: argparse.Namespace, requests: list[C
         price += ", if every answer were as long as can be: limit them with --max-tokens N"
     lines = [f"to        {requests[0].model}"]
     lines += [f"row {at:<5} {one_line(request.messages[-1].text)}" for at, request in enumerate(requests[:3])]
-    lines.append(f"rows      {len(requests):,}, {options.limit} at a time")
+    lines.append(f"rows      {len(requests):,}, {options.limit or AT_ONCE} at a time")
     lines.append(f"estimate  {price}; nothing was sent")
     show_text("\n".join(lines))

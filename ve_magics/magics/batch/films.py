@@ -110,7 +110,7 @@ def _reel(
         notebook=session.place,
         cell=notebook.cell,
         fresh=options.fresh,
-        limit=min(options.limit, SIDE_BY_SIDE) if options.limit == 8 else options.limit,
+        limit=options.limit or SIDE_BY_SIDE,
         others=film_targets(session, model)[1:],
         errors=errors,
     )
