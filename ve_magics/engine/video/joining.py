@@ -161,7 +161,7 @@ def _copy(inputs: Sequence[InputContainer], output: OutputContainer) -> None:
         end = offset
         streams = [getattr(film.streams, kind)[0] for kind in kinds]
         for packet in film.demux(*streams):
-            if packet.dts is None or packet.pts is None or packet.time_base is None:
+            if packet.dts is None or packet.pts is None or not packet.time_base:
                 continue
             base = packet.time_base
             end = max(end, offset + (packet.pts + (packet.duration or 0)) * base)
@@ -177,7 +177,8 @@ def _encode(inputs: Sequence[InputContainer], output: OutputContainer) -> None:
     """Write films that differ, each brought to the size and the rate of the first."""
     first = inputs[0].streams.video[0]
     width, height = first.width // 2 * 2, first.height // 2 * 2
-    rate = Fraction(first.average_rate or 24).limit_denominator(1001)
+    known = first.average_rate
+    rate = Fraction(known.numerator, known.denominator).limit_denominator(1001) if known else Fraction(24)
     picture = output.add_stream("libx264", rate=rate, options={"crf": "18", "preset": "medium"})
     picture.width, picture.height, picture.pix_fmt = width, height, "yuv420p"
     heard = any(film.streams.audio for film in inputs)
