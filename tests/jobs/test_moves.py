@@ -257,12 +257,15 @@ def test_a_file_that_does_not_come_is_asked_for_again() -> None:
     assert job.state == "failed"
     assert job.failure is not None
     assert "v" in job.failure.hint
-    assert unfetched(ready, "not a video", 5.0, final=True).state == "failed"
+    assert unfetched(ready, "too large", 5.0, tries=1).state == "failed"
+    twice = unfetched(ready, "a web page", 5.0, tries=2)
+    assert (twice.state, unfetched(twice, "a web page", 6.0, tries=2).state) == ("running", "failed")
+    assert unfetched(ready, "empty", 5.0, Timing(fetches=1), tries=3).state == "failed"
 
 
 def test_a_failed_fetch_can_be_taken_up_again() -> None:
     """The provider's video isn't lost with the try: the job is polled and fetched from the start."""
-    job = unfetched(applied(RUNNING, JobReply(state="succeeded"), 4.0), "no", 5.0, final=True)
+    job = unfetched(applied(RUNNING, JobReply(state="succeeded"), 4.0), "no", 5.0, tries=1)
     again = retried(job, 1000.0)
     assert (again.state, again.fetches, again.failure, again.submitted) == ("running", 0, None, 1000.0)
     with pytest.raises(JobTransitionError, match="id"):

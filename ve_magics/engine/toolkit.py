@@ -167,7 +167,8 @@ class Toolkit:
         if job is None or job.state != "succeeded":
             said = job.failure.message if job is not None and job.failure else f"{target} gave no reason."
             name = f" It is job {short(job.id)}: %ve jobs shows it." if job is not None else ""
-            raise ToolFailedError(f"The film was not made: {said}{name}")
+            lacks = "made, but its file didn't come" if job is not None and job.fetches else "not made"
+            raise ToolFailedError(f"The film was {lacks}: {said}{name}")
         if session.mode == "record":
             keep_film(session, request, model, job, directed=False)
         facts = {

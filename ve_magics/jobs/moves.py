@@ -161,7 +161,9 @@ def lost(job: Job, now: float, *, honours_keys: bool = False) -> Job:
     )
 
 
-def unfetched(job: Job, message: str, now: float, timing: Timing = PATIENCE, *, final: bool = False) -> Job:
+def unfetched(
+    job: Job, message: str, now: float, timing: Timing = PATIENCE, *, tries: int | None = None
+) -> Job:
     """Return the job after its file didn't come: the provider is asked again, for links go stale, until it is enough.
 
     Args:
@@ -169,10 +171,11 @@ def unfetched(job: Job, message: str, now: float, timing: Timing = PATIENCE, *, 
         message: What went wrong.
         now: Seconds since 1970.
         timing: How patient to be.
-        final: True where another try would bring the same.
+        tries: Times that this may happen, where that is less often than the timing allows.
     """
     changes: dict[str, Any] = {"fetches": job.fetches + 1, "contact": now, "wait": None, "note": message}
-    if final or job.fetches + 1 >= timing.fetches:
+    most = timing.fetches if tries is None else min(tries, timing.fetches)
+    if job.fetches + 1 >= most:
         failure = JobFailure(
             message,
             hint=f"{job.provider} has the video as {job.provider_job_id}; its file can be tried again.",

@@ -31,7 +31,7 @@ from ve_magics.errors import (
     TransportError,
     UnsupportedError,
 )
-from ve_magics.jobs import Job, JobReply, Step, Submit, applied, lost, moved, submitting
+from ve_magics.jobs import PATIENCE, Job, JobReply, Step, Submit, applied, lost, moved, submitting
 from ve_magics.store.jobs import JobStore
 
 pytestmark = pytest.mark.anyio
@@ -284,6 +284,47 @@ async def test_a_file_that_is_no_video_is_refused_and_the_job_kept(
     assert (await engine.retry(job.id)).state == "running"
     assert (await finish(world, engine, job)).state == "succeeded"
     assert world.creates == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "tries", "said"),
+    [
+        (b"<!DOCTYPE html><title>404</title>", 2, "a web page instead of the video"),
+        (b'{"error":{"message":"AccessDenied"}}', 2, "a message instead of the video"),
+        (b"Not found.\n", 2, "a text instead of the video"),
+        (picture(), 2, "a picture instead of the video"),
+        (b"", 3, "an empty file instead of the video"),
+        (clip()[:-9], 5, "not a whole video"),
+    ],
+)
+async def test_what_is_certainly_no_video_is_told_quickly(
+    world: World, content: bytes, tries: int, said: str
+) -> None:
+    """A page, a message, a text or a picture is looked at twice, nothing three times; a cut off video five times."""
+    world.faults["content"] = [content] * 9
+    world.provider_url = "https://cdn.test/v.mp4"
+    world.faults["content"] *= 2  # both of its addresses bring the same
+    engine = world.engine(timing=msgspec.structs.replace(PATIENCE, first_poll=0.0, longest_poll=0.0))
+    start = world.now
+    job = await film(world, engine)
+    assert (job.state, job.fetches, job.provider_job_id) == ("failed", tries, "v1")
+    assert job.urls == ("https://cdn.test/v.mp4",)
+    assert job.failure is not None
+    assert said in job.failure.message
+    assert world.now - start < {2: 3.0, 3: 8.0, 5: 60.0}[tries]
+    world.faults.clear()
+    await engine.retry(job.id)
+    assert (await finish(world, engine, job)).state == "succeeded"
+    assert world.creates == 1
+
+
+async def test_a_page_from_one_address_does_not_stop_the_other(world: World) -> None:
+    """Where one address brings a web page and the provider's own one breaks, the video is tried as long as ever."""
+    world.provider_url = "https://cdn.test/v.mp4"
+    page = b"<html>sign in</html>"
+    world.faults["content"] = [page, TransportError("broke")] * 3
+    job = await film(world, world.engine())
+    assert (job.state, job.fetches) == ("succeeded", 3)
 
 
 async def test_a_broken_download_is_tried_with_a_fresh_answer(world: World) -> None:

@@ -55,6 +55,16 @@ def test_a_job_stands_in_one_line() -> None:
     assert len(head) <= len(line) + 20
 
 
+def test_a_list_says_what_can_be_done_with_the_jobs_that_wait_for_somebody() -> None:
+    """A video whose file didn't come, and one that nobody knows of, are named below the table, the newest three."""
+    left = job(state="failed", fetches=2, failure=JobFailure("The provider sent a web page instead."))
+    lines = table([left, *JOBS, job(state="unknown", note="The answer got lost.")], 160.0).splitlines()
+    assert lines[5] == ""
+    assert lines[6].startswith("bbb222: The provider sent a web page instead. %ve jobs retry bbb222 fetches")
+    assert lines[7].startswith("bbb222: The answer got lost. %ve jobs settle bbb222")
+    assert len(table([left] * 5, 160.0).splitlines()) == 6 + 1 + 3
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

@@ -110,6 +110,12 @@ def test_what_went_wrong_is_told(bench: Any, cell: str, said: str, kind: type[Ex
             JobFailedError,
             "The video was not made: Enough.",
         ),
+        (
+            {"state": "failed", "fetches": 2, "failure": JobFailure("The provider sent a web page.")},
+            None,
+            JobFailedError,
+            "The video was made, but its file didn't come: The provider sent a web page.",
+        ),
         ({"state": "running"}, 2.5, JobError, "The video was not ready after 2.5 s."),
         ({"state": "running"}, None, JobError, "The video is not ready."),
     ],

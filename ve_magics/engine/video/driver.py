@@ -190,7 +190,8 @@ class Driver:
     async def _fetch_result(self, job: Job) -> None:
         cost = self._means.account(job)
         folder, stem = Path(job.folder), job.stem or file_stem(job.request.prompt, job.id)
-        final, gone, problem = False, False, "The provider says that the video is done, but not where it is."
+        gone, problem = False, "The provider says that the video is done, but not where it is."
+        tries: list[int | None] = []
         there = None if job.stem else landed(folder, stem)
         if there is None:
             for source in self._sources(job, "video"):
@@ -204,9 +205,10 @@ class Driver:
                     )
                     break
                 except UnfitFileError as error:
-                    final, problem = True, error.message
+                    tries.append(error.tries)
+                    problem = error.message
                 except StatusError as error:
-                    final = final or error.code == UNSAFE
+                    tries.append(1 if error.code == UNSAFE else None)
                     gone = (
                         gone
                         or error.status == 410
@@ -214,18 +216,23 @@ class Driver:
                     )
                     problem = error.message
                 except VeError as error:
+                    tries.append(None)
                     problem = error.message
                 except OSError as error:
-                    final, problem = True, f"The file can't be written: {error.strerror or error}."
+                    tries, problem = [1], f"The file can't be written: {error.strerror or error}."
                     break
         if there is None and gone:
             self._advance(job, lambda fresh: expired(fresh, self._means.clock()))
             return
         if there is None:
+            known = [most for most in tries if most is not None]
+            most = (
+                max(known) if known and len(known) == len(tries) else None
+            )  # the most hopeful address counts
             self._advance(
                 job,
                 lambda fresh: unfetched(
-                    fresh, problem, self._means.clock(), self._means.patience(job), final=final
+                    fresh, problem, self._means.clock(), self._means.patience(job), tries=most
                 ),
             )
             return

@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, suppress
 from pathlib import Path
 
+from ve_magics.engine.video.impostors import HEAD, impostor
 from ve_magics.errors import JobFailedError
 from ve_magics.store.mp4 import Probe, probe
 
@@ -26,8 +27,24 @@ Pieces = AsyncGenerator[bytes, None]
 _PICTURES = ((b"\xff\xd8\xff", ".jpg"), (b"\x89PNG\r\n\x1a\n", ".png"))
 
 
+DOCUMENT_TRIES = 2
+"""Times that a file may turn out to be another document: once more, for a fresh link may lead to the video."""
+
+EMPTY_TRIES = 3
+"""Times that a file may turn out to be empty."""
+
+
 class UnfitFileError(JobFailedError):
-    """What came can't be used and would not be better next time."""
+    """What came can't be used and would hardly be better next time.
+
+    Args:
+        message: What happened, fit to be shown.
+        tries: Times that this may happen before it is told.
+    """
+
+    def __init__(self, message: str, *, tries: int = 1) -> None:
+        super().__init__(message)
+        self.tries = tries
 
 
 class TooLargeError(UnfitFileError):
@@ -75,7 +92,7 @@ async def land_video(
         The file, and what it says about itself.
 
     Raises:
-        UnfitFileError: It is larger than the limit.
+        UnfitFileError: It is larger than the limit, certainly something else than a video, or empty.
         JobFailedError: It is no whole video.
         OSError: It can't be written.
     """
@@ -85,7 +102,7 @@ async def land_video(
         try:
             found = await offload(lambda: _settle_on_disk(part))
         except ValueError as error:
-            raise JobFailedError(_not_a_video(part, error)) from error
+            raise _no_video(part, error) from error
         return _rename(part, folder, stem, ".mp4"), found
     finally:
         part.unlink(missing_ok=True)
@@ -129,15 +146,15 @@ def _begin(folder: Path, name: str) -> Path:
     return part
 
 
-def _not_a_video(part: Path, error: ValueError) -> str:
-    """Return what to say of a file that can't be played."""
+def _no_video(part: Path, error: ValueError) -> JobFailedError:
+    """Return what to say of a file that can't be played, and whether it may be better next time."""
     with part.open("rb") as file:
-        head = file.read(512).lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if head.startswith((b"<!doctype html", b"<html", b"<head")):
-        return "The provider sent a web page instead of the video."
-    if head.startswith((b"<?xml", b"{", b"[")):
-        return "The provider sent a message instead of the video."
-    return f"What the provider sent is not a whole video: {error}."
+        head = file.read(HEAD)
+    if not head:
+        return UnfitFileError("The provider sent an empty file instead of the video.", tries=EMPTY_TRIES)
+    if other := impostor(head):
+        return UnfitFileError(f"The provider sent {other} instead of the video.", tries=DOCUMENT_TRIES)
+    return JobFailedError(f"What the provider sent is not a whole video: {error}.")
 
 
 async def _write(pieces: Pieces, part: Path, limit: int) -> None:

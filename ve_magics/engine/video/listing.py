@@ -12,6 +12,9 @@ from ve_magics.jobs import Job
 
 SHORT = 6
 """Characters of a short id."""
+_WAITING = 3
+"""Jobs of which a list says what can be done with them, at most."""
+
 _PROMPT = 32
 _HEAD = ("job", "state", "done", "model", "prompt", "age", "cost", "file")
 
@@ -48,7 +51,7 @@ def named(jobs: Sequence[Job], word: str) -> Job:
 
 
 def table(jobs: Sequence[Job], now: float) -> str:
-    """Return one line a job below a head.
+    """Return one line a job below a head, and what can be done with the newest that wait for the user.
 
     Args:
         jobs: In the order in which they are shown.
@@ -58,10 +61,19 @@ def table(jobs: Sequence[Job], now: float) -> str:
         return "No video was ordered here yet."
     rows = [_HEAD, *(_row(job, now) for job in jobs)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
+    lines = [
         "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
-    )
+    ]
+    waiting = [job for job in jobs if job.state == "unknown" or (job.state == "failed" and job.fetches)]
+    if waiting:
+        lines += ["", *(f"{short(job.id)}: {_why(job)}{advice(job)}" for job in waiting[:_WAITING])]
+    return "\n".join(lines)
+
+
+def _why(job: Job) -> str:
+    said = job.failure.message if job.failure else job.note
+    return f"{said} " if said else ""
 
 
 def _row(job: Job, now: float) -> tuple[str, ...]:

@@ -359,6 +359,7 @@ def failure(job: Job | None, timeout: float | None) -> JobError:
             hint = (said.hint if said else "") or _advice(said.kind if said else "", job.provider)
             if job.state == "failed" and job.fetches:
                 hint = f"{job.provider} has it. To fetch it again, free of charge: %ve jobs retry {short(job.id)}"
+                return JobFailedError(f"The video was made, but its file didn't come: {message}", hint=hint)
             return JobFailedError(f"The video was not made: {message}", hint=hint)
         case _:
             return JobError(
