@@ -56,7 +56,6 @@ def test_words_are_printed_once_and_one_output_remains(capsys: pytest.CaptureFix
     """Each word is printed as it comes, and the last output is the same as ever."""
     screen = Screen()
     display = AnswerDisplay(None, screen=screen, env=PRINT)
-    display.start()
     grown = []
     for number, word in enumerate(("Good", " day", "\x1b[2J!")):
         display.add(TextDelta(word))

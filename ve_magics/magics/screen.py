@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -57,6 +58,11 @@ class CellScreen:
         publish_display_data(
             {"text/markdown": markdown}, {}, transient={"display_id": display_id}, update=update
         )
+
+
+def output_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an output's metadata: what varies from run to run, as JSON under the project's own name."""
+    return {"ve_magics": json.loads(json.dumps(metadata, default=str))}
 
 
 def streaming_wanted(env: Mapping[str, str], shell: Any) -> bool:

@@ -29,7 +29,6 @@ PARAGRAPH = "## 标题\\n\\nSome **words** and `code`, <b>raw</b>.\\n\\n- a\\n- 
 
 def answer(text, pause=0.0005, end="finish"):
     display, accumulator = AnswerDisplay(get_ipython()), Accumulator()
-    display.start()
     for start in range(0, len(text), 4):
         event = TextDelta(text[start : start + 4])
         accumulator.add(event)

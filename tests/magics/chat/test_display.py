@@ -87,7 +87,6 @@ def play(
     """Show events on paper as the portal does: a step of 50 ms, then the clock."""
     paper = Paper()
     display, accumulator, now = AnswerDisplay(None, streaming=streaming, screen=paper), Accumulator(), 0.0
-    display.start()
     display.tick(now)
     for count, event in enumerate(events, 1):
         accumulator.add(event)

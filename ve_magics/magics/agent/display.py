@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
-import re
-import secrets
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
@@ -22,33 +18,21 @@ from ve_magics.engine.agent.values import (
     StepBegan,
     shown_arguments,
 )
-from ve_magics.engine.config import child_environment
 from ve_magics.events import ReasoningDelta, RefusalDelta, TextDelta
 from ve_magics.magics.agent.answer import WHY, AgentAnswer
 from ve_magics.magics.chat.display import BROKE_OFF, STOPPED, bundle
 from ve_magics.magics.failure import one_line
+from ve_magics.magics.growing import ENVELOPE, GrowingOutput, size_of
 from ve_magics.magics.markdown.markdown import neutralise
-from ve_magics.magics.printing import printing_wanted
-from ve_magics.magics.screen import CellScreen, Screen, streaming_wanted
+from ve_magics.magics.screen import Screen
+from ve_magics.magics.stage import Stage
 from ve_magics.magics.video.clip import Clip
 from ve_magics.messages import Image
 
-_STEP = 0.1
-"""Seconds between two messages to the front end at least."""
-_PATIENCE = 1.0
-"""Seconds after which a little growth is shown too."""
-_GROWTH = 40
-"""The output is sent again when it has grown by this part of itself, or when patience ends."""
-_BYTES_PER_BYTE = 20
-_BYTES_AT_ONCE = 250_000
-"""With the one above: a run of so many bytes may cost so many times as many, and these."""
-_ENVELOPE = 900
-"""Bytes of a message around what it shows."""
 _LINES = 40
 """Calls of the trace that are shown while it grows; of more, the last ones."""
 _RESULT = 160
 """Characters of a result that the trace shows."""
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def trace_lines(report: Report, *, live: bool) -> list[str]:
@@ -135,22 +119,12 @@ class AgentDisplay:
         stdout: TextIO | None = None,
         env: Mapping[str, str] | None = None,
     ) -> None:
-        env = child_environment() if env is None else env
-        self._streaming = streaming_wanted(env, shell) if streaming is None else streaming
-        in_cell = screen is not None or hasattr(shell, "kernel")
-        self._screen: Screen | None = (screen or CellScreen()) if in_cell else None
-        self._prints = not in_cell or printing_wanted(env)
-        self._in_place = "__vsc_ipynb_file__" not in getattr(shell, "user_ns", {})
+        self._stage = Stage(shell, streaming=streaming, screen=screen, stdout=stdout, env=env)
+        self._output = GrowingOutput(self._stage)
         self._directory = directory
-        self._stdout = stdout
         self.report = Report()
         self._doing: dict[str, str] = {}
-        self._name = f"ve-{secrets.token_hex(6)}"
-        self._began: float | None = None
-        self._next = self._patience = 0.0
-        self._received = self._shown_at = self._sent = self._size = 0
         self._printed = 0
-        self._shown = ""
 
     def add(self, happening: Happening) -> None:
         """Take what happened. Nothing is shown before `tick`."""
@@ -158,26 +132,22 @@ class AgentDisplay:
         match happening:
             case StepBegan():
                 self._doing[happening.agent] = "thinking" if happening.number > 1 else "waiting for the model"
-                self._turn()
+                self._output.hurry()
             case Said(
                 event=(TextDelta(choice=0) | RefusalDelta(choice=0) | ReasoningDelta(choice=0)) as event
             ):
-                self._received += len(event.text.encode("utf-8", "replace"))
+                self._output.receive(size_of(event.text))
                 self._doing[happening.agent] = "thinking" if isinstance(event, ReasoningDelta) else ""
             case CallBegan():
                 self._doing[happening.agent] = ""
-                self._turn()
+                self._output.hurry()
             case CallEnded():
-                self._received += _ENVELOPE
-                self._turn()
+                self._output.receive(ENVELOPE)
+                self._output.hurry()
             case Noted() | CallMoved():
-                self._turn()
+                self._output.hurry()
             case _:
                 pass
-
-    def _turn(self) -> None:
-        """Something begins or ends: show it at once."""
-        self._patience = 0.0
 
     def tick(self, now: float, *, now_or_never: bool = False) -> None:
         """Show what has happened, if it is time and streaming is wanted.
@@ -186,27 +156,12 @@ class AgentDisplay:
             now: Seconds of a clock that never goes back.
             now_or_never: It is time: a reader is about to be asked.
         """
-        if not self._streaming:
+        if not self._stage.streaming:
             return
-        if self._prints:
+        if self._stage.prints:
             self._print_finished()
-            return
-        if self._began is None:
-            self._began = now
-        ripe = now >= self._patience or (self._received - self._shown_at) * _GROWTH >= self._size
-        if not now_or_never and (now < self._next or not ripe):
-            return
-        self._next, self._patience = now + _STEP, now + _PATIENCE
-        allowed = _BYTES_AT_ONCE + _BYTES_PER_BYTE * self._received - self._sent
-        if self._screen is None or self._size > allowed:
-            return
-        markdown = self._markdown(now - self._began)
-        size = _ENVELOPE + len(markdown.encode("utf-8", "replace"))
-        if markdown and markdown != self._shown and size <= allowed:
-            (self._screen.update if self._shown else self._screen.show)(markdown, self._name)
-            self._shown, self._size = markdown, size
-            self._sent += size
-            self._shown_at = self._received
+        else:
+            self._output.tick(now, self._markdown, at_once=now_or_never)
 
     def _markdown(self, waited: float) -> str:
         lines = trace_lines(self.report, live=True)
@@ -232,13 +187,8 @@ class AgentDisplay:
     def _print_finished(self) -> None:
         calls = self.report.calls
         while self._printed < len(calls) and calls[self._printed].output is not None:
-            self._print(_call_line(calls[self._printed], live=True) + "\n")
+            self._stage.print(_call_line(calls[self._printed], live=True) + "\n")
             self._printed += 1
-
-    def _print(self, text: str) -> None:
-        out = self._stdout or sys.stdout
-        out.write(_CONTROLS.sub("\ufffd", text))
-        out.flush()
 
     def finish(self, answer: AgentAnswer, data: dict[str, str] | None = None) -> None:
         """Leave the answer as the cell's one output.
@@ -257,16 +207,10 @@ class AgentDisplay:
         """Leave what had come before it failed, marked as partial; nothing where nothing had come."""
         if answer.text or answer.calls:
             self._end(final(answer, self._directory, mark=BROKE_OFF), {**answer.facts(), "partial": True})
-        elif self._shown and self._screen is not None:
-            self._screen.clear()
+        else:
+            self._output.drop()
 
     def _end(self, data: Mapping[str, str], metadata: Mapping[str, Any]) -> None:
-        facts = {"ve_magics": json.loads(json.dumps(metadata, default=str))}
-        if self._screen is None:
-            self._print(f"{data['text/plain']}\n")
-        elif self._shown and self._in_place:
-            self._screen.final(data, facts, display_id=self._name)
-        else:
-            if self._shown or self._printed:
-                self._screen.clear()
-            self._screen.final(data, facts)
+        if self._stage.screen is None:
+            self._stage.print(f"{data['text/plain']}\n")
+        self._output.end(data, metadata)

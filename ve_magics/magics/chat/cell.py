@@ -151,7 +151,6 @@ def _ask(notebook: Notebook, request: ChatRequest, options: argparse.Namespace, 
     """Ask, show the answer and return it; one that lacks its form goes back to the model once."""
     in_cell = hasattr(notebook.shell, "kernel")
     display = AnswerDisplay(notebook.shell, streaming=None if in_cell or form.kind == "markdown" else False)
-    display.start()
     answer = _stream(notebook, request, options, form, display)
     if form.structured:
         problem = fit(form, answer)

@@ -1,38 +1,20 @@
 """Several answers that grow in one cell, one below the other, and the one output that remains of them.
 
-All of them are one output that changes in place, at most ten times a second; what is finished is rendered once. The
-bytes are in proportion to what came: a long output is sent again only after it has grown by a part of itself.
+All of them are one output that changes in place; what is finished is rendered once.
 """
 
 from __future__ import annotations
 
-import json
-import re
-import secrets
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
-from ve_magics.engine.config import child_environment
 from ve_magics.events import Event, ReasoningDelta, RefusalDelta, Restarted, TextDelta, ToolCallDelta
 from ve_magics.magics.chat.comparison import Section
 from ve_magics.magics.failure import one_line
+from ve_magics.magics.growing import STEP, GrowingOutput, size_of
 from ve_magics.magics.markdown.markdown import neutralise
-from ve_magics.magics.printing import printing_wanted
-from ve_magics.magics.screen import CellScreen, Screen, streaming_wanted
-
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-_STEP = 0.1
-"""Seconds between two messages to the front end at least."""
-_PATIENCE = 1.0
-"""Seconds after which a little growth is shown too."""
-_GROWTH = 40
-"""The output is sent again when it has grown by this part of itself, or when patience ends."""
-_BYTES_PER_BYTE = 20
-_BYTES_AT_ONCE = 250_000
-"""With the one above: answers of so many bytes may cost so many times as many, and these."""
-_ENVELOPE = 900
-"""Bytes of a message around what it shows."""
+from ve_magics.magics.screen import Screen
+from ve_magics.magics.stage import Stage
 
 
 class _Growing:
@@ -97,27 +79,17 @@ class SectionsDisplay:
         stdout: TextIO | None = None,
         env: Mapping[str, str] | None = None,
     ) -> None:
-        env = child_environment() if env is None else env
-        self._streaming = streaming_wanted(env, shell) if streaming is None else streaming
-        in_cell = screen is not None or hasattr(shell, "kernel")
-        self._screen: Screen | None = (screen or CellScreen()) if in_cell else None
-        self._prints = not in_cell or printing_wanted(env)
-        self._in_place = "__vsc_ipynb_file__" not in getattr(shell, "user_ns", {})
-        self._stdout = stdout
+        self._stage = Stage(shell, streaming=streaming, screen=screen, stdout=stdout, env=env)
+        self._output = GrowingOutput(self._stage, delay=STEP)
         self._growing = [_Growing(model) for model in models]
         self._sections: list[Section | None] = [None for _ in models]
         self._printed = 0
-        self._name = f"ve-{secrets.token_hex(6)}"
-        self._began: float | None = None
-        self._next = self._patience = 0.0
-        self._received = self._shown_at = self._sent = self._size = 0
-        self._shown = ""
 
     def add(self, index: int, event: Event) -> None:
         """Take an event of one answer's stream. Nothing is shown before `tick`."""
         self._growing[index].add(event)
         if isinstance(event, TextDelta | RefusalDelta | ReasoningDelta):
-            self._received += len(event.text.encode("utf-8", "replace"))
+            self._output.receive(size_of(event.text))
 
     def freeze(self, index: int, section: Section, note: str) -> None:
         """Take a whole answer; its section doesn't change any more.
@@ -129,7 +101,7 @@ class SectionsDisplay:
         """
         self._sections[index] = section
         self._growing[index].finished = f"{section.whole_markdown}\n\n*{neutralise(note)}*"
-        self._patience = 0.0
+        self._output.hurry()
 
     def tick(self, now: float) -> None:
         """Show what has come, if it is time and streaming is wanted.
@@ -137,43 +109,23 @@ class SectionsDisplay:
         Args:
             now: Seconds of a clock that never goes back.
         """
-        if not self._streaming:
+        if not self._stage.streaming:
             return
-        if self._prints:
+        if self._stage.prints:
             self._print_finished()
-            return
-        if self._began is None:
-            self._began = now
-            self._next = self._patience = now + _STEP
-        ripe = now >= self._patience or (self._received - self._shown_at) * _GROWTH >= self._size
-        if now < self._next or not ripe:
-            return
-        waited = now - self._began
-        markdown = "\n\n".join(section.markdown(waited) for section in self._growing)
-        size = _ENVELOPE + len(markdown.encode("utf-8", "replace"))
-        if markdown != self._shown and self._sent + size <= _BYTES_AT_ONCE + _BYTES_PER_BYTE * self._received:
-            self._put(markdown, size)
-        self._next, self._patience = now + _STEP, now + _PATIENCE
+        else:
+            self._output.tick(now, self._markdown)
 
-    def _put(self, markdown: str, size: int) -> None:
-        assert self._screen is not None, "only a cell's outputs grow"
-        (self._screen.update if self._shown else self._screen.show)(markdown, self._name)
-        self._shown, self._size = markdown, size
-        self._sent += size
-        self._shown_at = self._received
+    def _markdown(self, waited: float) -> str:
+        return "\n\n".join(section.markdown(waited) for section in self._growing)
 
     def _print_finished(self) -> None:
         while self._printed < len(self._sections):
             section = self._sections[self._printed]
             if section is None:
                 return
-            self._print(("\n\n" if self._printed else "") + section.whole_plain)
+            self._stage.print(("\n\n" if self._printed else "") + section.whole_plain)
             self._printed += 1
-
-    def _print(self, text: str) -> None:
-        out = self._stdout or sys.stdout
-        out.write(_CONTROLS.sub("\ufffd", text))
-        out.flush()
 
     def finish(self, data: Mapping[str, str], metadata: Mapping[str, Any]) -> None:
         """Leave the whole comparison as the cell's one output.
@@ -182,13 +134,7 @@ class SectionsDisplay:
             data: What the output holds.
             metadata: What varies from run to run; JSON.
         """
-        facts = {"ve_magics": json.loads(json.dumps(metadata, default=str))}
-        if self._screen is None:
+        if self._stage.screen is None:
             done = "\n\n".join(section.whole_plain for section in self._sections[: self._printed] if section)
-            self._print(data["text/plain"].removeprefix(done) + "\n")
-        elif self._shown and self._in_place:
-            self._screen.final(data, facts, display_id=self._name)
-        else:
-            if self._shown or self._printed:
-                self._screen.clear()
-            self._screen.final(data, facts)
+            self._stage.print(data["text/plain"].removeprefix(done) + "\n")
+        self._output.end(data, metadata)

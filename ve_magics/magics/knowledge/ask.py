@@ -240,7 +240,6 @@ def _asked(
     """Ask, show the answer while it comes, and leave it with its sources."""
     session, trace, accumulator, curtain = notebook.session, Trace(), Accumulator(), citing.Curtain()
     display = AnswerDisplay(notebook.shell)
-    display.start()
 
     def answered(*, partial: bool = False) -> CitedAnswer:
         return CitedAnswer(
@@ -293,7 +292,6 @@ def _unasked(
     notebook.last = answer
     notebook.keep(options.output, answer)
     display = AnswerDisplay(notebook.shell, streaming=False)
-    display.start()
     display.finish(answer.response, answer.facts(), answer.bundle())
     return answer
 

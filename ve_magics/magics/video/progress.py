@@ -6,11 +6,9 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from ve_magics.engine.config import child_environment
 from ve_magics.jobs import Job
 from ve_magics.magics.markdown.markdown import neutralise
-from ve_magics.magics.printing import printing_wanted
-from ve_magics.magics.screen import CellScreen, streaming_wanted
+from ve_magics.magics.stage import Stage
 
 _STEP = 0.5
 """Seconds between two updates at least."""
@@ -33,11 +31,8 @@ class Progress:
     """
 
     def __init__(self, shell: Any) -> None:
-        env = child_environment()
-        self._in_cell = hasattr(shell, "kernel")
-        self._watched = streaming_wanted(env, shell)
-        self._printed = not self._in_cell or printing_wanted(env)
-        self._screen = CellScreen()
+        self._stage = Stage(shell)
+        self._screen = self._stage.screen
         self._name = f"ve-{secrets.token_hex(6)}"
         self._open = False
         self._last = ""
@@ -59,11 +54,11 @@ class Progress:
             line: The line.
             elapsed: Seconds since the cell began to wait.
         """
-        if not self._watched or line == self._last or elapsed < self._next:
+        if not self._stage.streaming or line == self._last or elapsed < self._next:
             return
         self._next = elapsed + _STEP
         self._last = line
-        if self._printed:
+        if self._screen is None or self._stage.prints:
             print(_over(line), end="\r", flush=True)
         elif self._open:
             self._screen.update(neutralise(line), self._name)
@@ -88,14 +83,14 @@ class Progress:
     def finish(self, data: Mapping[str, str], facts: Mapping[str, Any]) -> None:
         """Leave the player as the cell's one output."""
         self.drop()
-        if self._in_cell:
+        if self._screen is not None:
             self._screen.final(data, {"ve_magics": dict(facts)})
         else:
             print(data["text/plain"], flush=True)
 
     def drop(self) -> None:
         """Take the line away as soon as something else is shown."""
-        if self._open and self._in_cell:
+        if self._open and self._screen is not None:
             self._screen.clear()
         elif self._open:
             print(_over(""), end="\r", flush=True)
@@ -103,7 +98,7 @@ class Progress:
 
     def note(self, text: str) -> None:
         """Leave a line of text."""
-        if self._in_cell:
+        if self._screen is not None:
             self._screen.final({"text/markdown": neutralise(text), "text/plain": text}, {})
         else:
             print(text, flush=True)
