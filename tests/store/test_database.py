@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sqlite3
 import subprocess
@@ -305,3 +306,17 @@ def test_a_store_in_memory_is_complete(memory: Database) -> None:
     with memory.write(durable=True) as connection:
         connection.execute("INSERT INTO responses VALUES ('s', 'k', x'00', 0, 0)")
     assert memory.read("SELECT count(*) FROM responses") == [(1,)]
+
+
+def test_a_store_that_nobody_holds_closes_itself(path: Path) -> None:
+    """A program that forgets to close its store leaves no open file behind, and Python 3.13 has nothing to warn of."""
+    database = open_store(path, table=LOCAL)
+    with database.write() as connection:
+        connection.execute("INSERT INTO responses VALUES ('s', 'k', x'00', 0, 0)")
+    database.held = [database]  # type: ignore[attr-defined]  # a circle, as sessions and their stores form
+    del database
+    gc.collect()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        connection.execute("SELECT 1")
+    with closing(open_store(path, table=LOCAL)) as again:
+        assert again.read("SELECT count(*) FROM responses") == [(1,)]

@@ -10,6 +10,7 @@ import os
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -28,23 +29,31 @@ _forked: list[sqlite3.Connection] = []
 
 
 class Database:
-    """A store that is open; safe to use from several threads.
+    """A store that is open; safe to use from several threads. One that nobody holds any more closes by itself.
 
     Args:
         path: The file, or None for one in memory.
         connect: Opens a connection to it with every migration applied.
         notes: What the user should know about how it was opened.
+        shared: Whether it lies on a disk that other machines may hold.
     """
 
     def __init__(
-        self, path: Path | None, connect: Callable[[], sqlite3.Connection], notes: Sequence[str] = ()
+        self,
+        path: Path | None,
+        connect: Callable[[], sqlite3.Connection],
+        notes: Sequence[str] = (),
+        *,
+        shared: bool = False,
     ) -> None:
         self.path = path
         self.notes = tuple(notes)
+        self.shared = shared
         self._connect = connect
         self._lock = threading.RLock()
         self._pid = os.getpid()
         self._connection: sqlite3.Connection | None = connect()
+        self._closer = self._close_with_me()
 
     def read(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
         """Return the rows of a query.
@@ -91,6 +100,7 @@ class Database:
         with self._lock:
             connection, self._connection = self._connection, None
             if connection is not None:
+                self._closer.detach()
                 connection.close()
 
     @contextmanager
@@ -106,8 +116,15 @@ class Database:
         self._pid = os.getpid()
         self._lock = threading.RLock()
         if self._connection is not None:
-            _forked.append(self._connection)
+            self._closer()
             self._connection = self._connect()
+            self._closer = self._close_with_me()
+
+    def _close_with_me(self) -> weakref.finalize[[sqlite3.Connection, int], Database]:
+        assert self._connection is not None, "called with an open connection"
+        closer = weakref.finalize(self, _let_go, self._connection, self._pid)
+        closer.atexit = False  # what ends with the process may still write then
+        return closer
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -120,6 +137,15 @@ class Database:
                 with suppress(OSError):
                     _mark(self.path).touch()
             _raise(error, self.path)
+
+
+def _let_go(connection: sqlite3.Connection, pid: int) -> None:
+    """Close a connection in the process that has opened it."""
+    if pid != os.getpid():
+        _forked.append(connection)
+        return
+    with suppress(sqlite3.Error):
+        connection.close()
 
 
 def open_store(
@@ -155,7 +181,10 @@ def open_store(
             inode = _create(path)
             try:
                 return Database(
-                    path, lambda: _open_file(path, shared, busy_seconds, migrations, clock), notes
+                    path,
+                    lambda: _open_file(path, shared, busy_seconds, migrations, clock),
+                    notes,
+                    shared=shared,
                 )
             except sqlite3.DatabaseError as error:
                 if last or _code(error) not in _BROKEN:
