@@ -20,6 +20,7 @@ from ve_magics.dialects.failures import (
     seal,
     unseal,
 )
+from ve_magics.dialects.openai_faults import decode_error
 from ve_magics.errors import ERRORS, AuthError, BadRequestError, OverloadedError, QuotaError, ServerError
 from ve_magics.messages import State
 
@@ -71,6 +72,11 @@ def test_every_code_is_lower_case_and_has_a_class() -> None:
         ({"retry-after-ms": "1500", "retry-after": "9"}, 1.5),
         ({"retry-after-ms": "soon", "retry-after": "9"}, 9.0),
         ({"retry-after": "soon"}, None),
+        ({"retry-after": "nan"}, None),
+        ({"retry-after": "inf"}, 86_400.0),
+        ({"retry-after-ms": "1e999"}, 86_400.0),
+        ({"retry-after": "9" * 400}, 86_400.0),
+        ({"retry-after": "99999999999"}, 86_400.0),
         ({"retry-after": "Wed, 21 Oct 2026 07:28:10 GMT"}, None),
         ({"retry-after": "Wed, 21 Oct 2026 07:28:10 GMT", "date": "Wed, 21 Oct 2026 07:28:00 GMT"}, 10.0),
         ({"retry-after": "Wed, 21 Oct 2026 07:28:10 GMT", "date": "never"}, None),
@@ -79,6 +85,14 @@ def test_every_code_is_lower_case_and_has_a_class() -> None:
 def test_how_long_a_provider_asks_to_wait(headers: dict[str, str], seconds: float | None) -> None:
     """Milliseconds, seconds or a date, which the reply's own date makes seconds."""
     assert retry_after(headers) == seconds
+
+
+def test_nobody_is_waited_for_for_ever() -> None:
+    """A wait that a body names is bounded as well, whatever number stands there."""
+    assert failure(429, "x", wait=float("inf")).retry_after == 86_400.0
+    for number in ("9" * 400, "1e300"):
+        told = b'{"error": {"message": "x", "metadata": {"retry_after_seconds": %s}}}' % number.encode()
+        assert decode_error(429, {}, told).retry_after == 86_400.0
 
 
 def test_a_date_is_measured_from_now_where_now_is_given() -> None:

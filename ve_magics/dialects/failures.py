@@ -159,6 +159,9 @@ _STATUSES: dict[int, ErrorKind] = {
     529: "overloaded",
 }
 
+LONGEST = 86_400.0
+"""Seconds; a provider that asks to wait longer, or for ever, is asked again after these."""
+
 _VALIDATION = re.compile(r"\d+ validation errors?\b")
 """How servers built on pydantic begin to say what is wrong with a request, some of them with status 500."""
 
@@ -198,7 +201,7 @@ def classify(status: int, codes: tuple[str, ...], message: str) -> ErrorKind:
 
 
 def retry_after(headers: Mapping[str, str], *, now: float | None = None) -> float | None:
-    """Return the seconds that the provider asks to wait, or None.
+    """Return the seconds that the provider asks to wait, at most `LONGEST`, or None.
 
     Args:
         headers: The reply's headers, names in lower case.
@@ -206,12 +209,12 @@ def retry_after(headers: Mapping[str, str], *, now: float | None = None) -> floa
     """
     milliseconds = headers.get("retry-after-ms", "")
     try:
-        return max(0.0, float(milliseconds) / 1000)
+        return believed(float(milliseconds) / 1000)
     except ValueError:
         pass
     value = headers.get("retry-after", "")
     try:
-        return max(0.0, float(value))
+        return believed(float(value))
     except ValueError:
         pass
     try:
@@ -220,7 +223,12 @@ def retry_after(headers: Mapping[str, str], *, now: float | None = None) -> floa
             now = parsedate_to_datetime(headers["date"]).timestamp()
     except (TypeError, ValueError, KeyError, IndexError):
         return None
-    return max(0.0, then - now)
+    return believed(then - now)
+
+
+def believed(seconds: float) -> float | None:
+    """Return for how long to wait at most, whatever somebody else says; None where that is no number."""
+    return None if seconds != seconds else min(max(0.0, seconds), LONGEST)
 
 
 def duration(text: str) -> float | None:
@@ -275,7 +283,7 @@ def failure(
         "status": status,
         "code": next((code for code in codes if code), None),
         "param": param,
-        "retry_after": wait if header_wait is None else header_wait,
+        "retry_after": header_wait if header_wait is not None or wait is None else believed(wait),
         "request_id": headers.get("x-request-id") or headers.get("request-id"),
     }
     text = mask(message) or f"The provider answered {status} without a word."

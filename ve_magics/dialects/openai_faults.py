@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from ve_magics.dialects.failures import duration, failure, is_html, page_failure
+from ve_magics.dialects.failures import LONGEST, duration, failure, is_html, page_failure
 from ve_magics.dialects.nesting import too_deep
 from ve_magics.errors import StatusError, UserError, VeError
 
@@ -65,7 +65,7 @@ class _Told:
         for name in ("retry_after", "retry_after_seconds"):
             value = source.get(name)
             if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0:
-                self.wait = float(value)
+                self.wait = float(min(value, LONGEST))
 
 
 def _text(value: Any) -> str:

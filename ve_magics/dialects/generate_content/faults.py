@@ -52,7 +52,7 @@ def encode_fault(error: VeError) -> dict[str, Any]:
         details.append({"@type": f"{_TYPE}BadRequest", "fieldViolations": blamed})
     wait = getattr(error, "retry_after", None)
     if wait is not None:
-        details.append({"@type": f"{_TYPE}RetryInfo", "retryDelay": f"{wait:g}s"})
+        details.append({"@type": f"{_TYPE}RetryInfo", "retryDelay": f"{round(wait, 3):.10g}s"})
     word = _STATUSES.get(status, "INVALID_ARGUMENT" if status < 500 else "INTERNAL")
     wire: dict[str, Any] = {"code": status, "message": str(error), "status": word}
     return {"error": wire | ({"details": details} if details else {})}
