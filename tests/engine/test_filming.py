@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import platform
+import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from tests.engine.video.world import clip
 from ve_magics.engine.config import Config
 from ve_magics.engine.session import Session
 from ve_magics.engine.shots import film_key
 from ve_magics.engine.transport import Mounted
 from ve_magics.errors import MissingKeyError, UnsupportedError
-from ve_magics.jobs import Job, VideoRequest
+from ve_magics.jobs import Job, JobReply, VideoRequest, applied, submitting
 from ve_magics.routing import Target
 
 pytestmark = pytest.mark.anyio
@@ -199,3 +204,39 @@ async def test_unnamed_notebooks_of_a_folder_have_videos_of_their_own(
         filming.jobs.release(job.id, living)
         filming.jobs.lease(job.id, dead, 60)
         assert filming.has(REQUEST, "odd/sora-2", TARGET, place)
+
+
+def killed_kernel() -> str:
+    """Return the name of a process that was killed."""
+    code = "from ve_magics.engine import kernels; print(kernels.own(), flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        name = process.stdout.readline().strip()
+        process.kill()
+    return name
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells when a process was started")
+@pytest.mark.parametrize("shared", [False, True])
+async def test_what_a_killed_process_followed_is_gone_on_with_at_once(
+    session: Session, provider: Provider, shared: bool
+) -> None:
+    """On this machine's own disk; on one that other machines may hold, nobody knows, and the lease is waited for."""
+    provider.content = (200, {}, [clip()])
+    session.store.shared = shared
+    jobs, now = session.filming.jobs, time.time()
+    job = Job(
+        id="video_left", key="k", provider="odd", request=msgspec.structs.replace(REQUEST, model="sora-2")
+    )
+    job = msgspec.structs.replace(job, folder=str(session.directory / "films"), created=now)
+    jobs.add(applied(submitting(job, now), JobReply(provider_job_id="v1"), now))
+    jobs.lease(job.id, killed_kernel(), 3600)
+    await session.filming.engine.resume(job.id)
+    if shared:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(session.filming.engine.wait(job.id), 1)
+    else:
+        assert (await asyncio.wait_for(session.filming.engine.wait(job.id), 10)).state == "succeeded"
+    assert provider.creates == 0

@@ -128,6 +128,17 @@ def test_one_kernel_has_a_job(database: Database) -> None:
     assert store.renew("two", 10) == 0
 
 
+def test_a_dead_kernels_lease_is_taken_at_once_and_only_its_own(database: Database) -> None:
+    """Whoever is named as dead loses the job now; where another has taken it meanwhile, that one keeps it."""
+    store = JobStore(database, clock=lambda: 100.0)
+    store.add(JOB)
+    assert store.lease("j", "one", 10)
+    assert not store.lease("j", "two", 10, instead_of="three")
+    assert store.lease("j", "two", 10, instead_of="one")
+    assert not store.lease("j", "three", 10, instead_of="one")
+    assert store.owner("j") == "two"
+
+
 def test_a_job_that_does_not_exist_has_no_lease(database: Database) -> None:
     """Nobody can take what isn't there."""
     store = JobStore(database)

@@ -53,7 +53,7 @@ class Filming:
         session: The session's id.
         purse: The budgets; None where there are none.
         timing: How patient to be with providers.
-        lease_seconds: How long a job stays with a kernel that died.
+        lease_seconds: How long a job stays with a kernel of which nobody can tell that it died.
     """
 
     def __init__(
@@ -82,6 +82,7 @@ class Filming:
             owner=kernels.own(),
             timing=timing,
             lease_seconds=lease_seconds,
+            dead=(lambda _: False) if store.shared else kernels.surely_dead,
         )
 
     async def resume(self, notebook: str) -> None:

@@ -124,13 +124,14 @@ class JobStore:
         """Return every job with which something is still to be done, the newest first."""
         return self.find(states=UNFINISHED)
 
-    def lease(self, job_id: str, owner: str, seconds: float) -> bool:
+    def lease(self, job_id: str, owner: str, seconds: float, *, instead_of: str = "") -> bool:
         """Take a job, so that no other kernel drives it, or keep it for longer.
 
         Args:
             job_id: The job's id.
             owner: Who takes it.
             seconds: For how long, unless it is renewed.
+            instead_of: An owner that is surely dead, from whom it is taken at once.
 
         Returns:
             False where another owner has it, or where there is no such job.
@@ -139,8 +140,9 @@ class JobStore:
         with self._database.write() as connection:
             return (
                 connection.execute(
-                    "UPDATE jobs SET owner = ?, lease_until = ? WHERE id = ? AND (owner = ? OR lease_until <= ?)",
-                    (owner, now + seconds, job_id, owner, now),
+                    "UPDATE jobs SET owner = ?, lease_until = ? WHERE id = ?"
+                    " AND (owner IN (?, ?) OR lease_until <= ?)",
+                    (owner, now + seconds, job_id, owner, instead_of or owner, now),
                 ).rowcount
                 > 0
             )

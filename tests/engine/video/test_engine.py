@@ -31,7 +31,7 @@ from ve_magics.errors import (
     TransportError,
     UnsupportedError,
 )
-from ve_magics.jobs import PATIENCE, Job, JobReply, Step, Submit, applied, lost, moved, submitting
+from ve_magics.jobs import PATIENCE, Job, JobReply, JobState, Step, Submit, applied, lost, moved, submitting
 from ve_magics.store.jobs import JobStore
 
 pytestmark = pytest.mark.anyio
@@ -492,6 +492,43 @@ async def test_a_dead_kernels_job_is_taken_over(world: World) -> None:
     assert (await finish(world, world.engine(), job)).state == "unknown"
     assert world.now - start >= 20
     assert world.creates == 0
+
+
+@pytest.mark.parametrize(("state", "waits"), [("queued", False), ("running", False), ("submitting", True)])
+async def test_a_surely_dead_kernels_job_is_not_waited_for(
+    world: World, state: JobState, waits: bool
+) -> None:
+    """What is left of it is done at once; only an order that was just being sent keeps its time, and is not repeated."""
+    job = Job(id="x", key="k", provider="sim", request=REQUEST, folder=str(world.folder))
+    if state != "queued":
+        job = submitting(job, world.now)
+    if state == "running":
+        world.videos["v9"] = {"id": "v9", "polls": 1, "created_at": world.now}
+        job = applied(job, JobReply(provider_job_id="v9"), world.now)
+    world.store.add(job)
+    world.store.lease("x", "dead", 20)
+    start = world.now
+    engine = world.engine(dead=lambda name: name == "dead")
+    ended = await finish(world, engine, job)
+    assert ended.state == ("unknown" if waits else "succeeded")
+    assert (world.now - start >= 20) is waits
+    assert world.creates == (1 if state == "queued" else 0)
+
+
+async def test_a_living_kernels_job_is_left_to_it(world: World) -> None:
+    """Where it can't be told that its holder is dead, a job is not taken before its lease has run out."""
+    world.store.add(Job(id="x", key="k", provider="sim", request=REQUEST, folder=str(world.folder)))
+    world.store.lease("x", "alive", 20)
+    asked: list[str] = []
+
+    def dead(name: str) -> bool:
+        asked.append(name)
+        return False
+
+    start = world.now
+    await finish(world, world.engine(dead=dead), world.store.get("x") or pytest.fail("no job"))
+    assert world.now - start >= 20
+    assert {*asked} == {"alive"}
 
 
 async def test_closing_waits_for_a_create_call(world: World) -> None:

@@ -69,8 +69,8 @@ class Store(JobStore):
             raise self.troubles.pop()
         return self._around(lambda: JobStore.move(self, job))
 
-    def lease(self, job_id: str, owner: str, seconds: float) -> bool:
-        return self._around(lambda: JobStore.lease(self, job_id, owner, seconds))
+    def lease(self, job_id: str, owner: str, seconds: float, *, instead_of: str = "") -> bool:
+        return self._around(lambda: JobStore.lease(self, job_id, owner, seconds, instead_of=instead_of))
 
     def renew(self, owner: str, seconds: float) -> int:
         return self._around(lambda: JobStore.renew(self, owner, seconds))

@@ -68,7 +68,7 @@ class Driver:
             StoreError: The store failed for too long.
         """
         looks = failures = 0
-        while not self._means.store.lease(job_id, self._means.owner, self._means.lease_seconds):
+        while not self._leased(job_id):
             job = self._means.job(job_id)
             self._publish(job)
             if job.finished:
@@ -96,6 +96,20 @@ class Driver:
                 if failures >= STORE_TRIES:
                     raise
                 await self._means.sleep(self._means.patience(job).first_retry)
+
+    def _leased(self, job_id: str) -> bool:
+        """Take a job, at once where whoever has it is surely dead.
+
+        A dead one's job that was just being sent stays its own for the whole lease: the provider may still be at
+        work on that order, and would not yet have it in its list.
+        """
+        store, own, seconds = self._means.store, self._means.owner, self._means.lease_seconds
+        if store.lease(job_id, own, seconds):
+            return True
+        holder, job = store.owner(job_id), store.get(job_id)
+        if not holder or job is None or job.state == "submitting" or not self._means.dead(holder):
+            return False
+        return store.lease(job_id, own, seconds, instead_of=holder)
 
     async def _take(self, step: Step, job: Job, looks: int) -> bool:
         """Do what is next; returns whether there is more to do."""

@@ -67,6 +67,7 @@ class VideoEngine:
         offload: Runs a slow function beside the event loop.
         timing: How patient to be with providers.
         lease_seconds: How long a job stays ours after this process died.
+        dead: Whether an engine of that name certainly runs no more, so that its jobs needn't be waited for.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class VideoEngine:
         offload: Callable[[Callable[[], Any]], Awaitable[Any]] = asyncio.to_thread,
         timing: Timing = PATIENCE,
         lease_seconds: float = 20.0,
+        dead: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self.store = store
         self.owner = owner or new_id()
@@ -104,6 +106,7 @@ class VideoEngine:
             offload,
             timing,
             lease_seconds,
+            dead,
         )
         self._driver = Driver(self._means, self._publish)
         self._lanes: dict[str, _Lane] = {}

@@ -53,6 +53,7 @@ class Means:
     offload: Callable[[Callable[[], Any]], Awaitable[Any]]
     timing: Timing
     lease_seconds: float
+    dead: Callable[[str], bool]
 
     def patience(self, job: Job) -> Timing:
         """Return how patient to be with the provider of a job; a simulated one recovers at once or never."""
