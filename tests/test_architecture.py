@@ -45,7 +45,7 @@ SIDEWAYS = {
 """Imports that do not go down, each with its reason. They still must not form a circle."""
 
 PURE = (*(name for name, floor in FLOORS.items() if floor <= 3), "dialects")
-HTTP = ("httpx", "httpx2", "aiohttp", "requests", "urllib3", "urllib.request", "http.client", "h11")
+HTTP = ("httpx", "httpx2", "aiohttp", "requests", "urllib3", "urllib.request", "http.client", "h11", "httptools")
 SQL = ("sqlite3", "psycopg", "apsw", "sqlalchemy")
 LOOPS = ("asyncio", "anyio", "trio", "threading", "concurrent", "selectors", "socket", "ssl")
 FRONT_ENDS = ("IPython", "ipykernel", "ipywidgets", "anywidget", "traitlets", "comm")
@@ -102,6 +102,7 @@ SHARED_BY_DIALECTS = {
     "nesting": "one bound on how deep JSON from outside may go",
     "data_urls": "one way for binary content to travel inside JSON",
     "openai_faults": "one error shape, whichever of OpenAI's formats is spoken",
+    "openai_evidence": "one shape for what is cited and how likely it was, whichever of OpenAI's formats is spoken",
     "google_faults": "one error shape, whichever of Google's interfaces is spoken",
 }
 CONTRACTS = ("dialects.contract", "engine.transport.wire", "messages", "events", "jobs", "routing")

@@ -13,7 +13,7 @@ import pytest
 
 MOST_MODULES = 100
 HEAVY = frozenset(
-    {"httpx", "aiohttp", "av", "numpy", "pandas", "pydantic", "uvicorn", "anywidget", "openai", "mcp"}
+    {"httpx", "httptools", "av", "numpy", "pandas", "pydantic", "uvicorn", "anywidget", "openai", "mcp"}
 )
 LOAD = """
 import json, sys, time

@@ -214,7 +214,7 @@ async def report(*, seconds: float = SECONDS, rounds: int = ROUNDS) -> None:
     """
     if find_spec("uvicorn") is None:
         raise MissingExtraError("ve-magics bench", "server")
-    library = "httpx" if find_spec("aiohttp") is None else "aiohttp"
+    library = "httpx" if find_spec("httptools") is None else "httptools"
     print(
         f"A provider that answers at once, asked on loopback with {library}; streams have {CHUNKS} chunks.\n"
     )

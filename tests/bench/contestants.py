@@ -201,7 +201,7 @@ async def tensorzero(url: str) -> AsyncIterator[Once]:
 CONTESTANTS: dict[str, Callable[[str], AbstractAsyncContextManager[Once]]] = {
     "aiohttp": bare_aiohttp,
     "httpx": bare_httpx,
-    "gateway-aiohttp": lambda url: ve_magics(url, "aiohttp"),
+    "gateway": lambda url: ve_magics(url, "httptools"),
     "gateway-httpx": lambda url: ve_magics(url, "httpx"),
     "client": ve_client,
     "openai": openai_sdk,

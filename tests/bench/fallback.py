@@ -1,6 +1,6 @@
 """How fast a fallback goes out, and what 500 open streams weigh.
 
-    python -m tests.bench.fallback [--requests 1000] [--backend aiohttp|httpx]
+    python -m tests.bench.fallback [--requests 1000] [--backend httptools|httpx]
 
 A route of two targets, the first of which fails. Measured is the time from the moment at which the transport tells
 of the failure (the error, the status, the broken body) to the moment at which it is handed the next request.
@@ -164,6 +164,6 @@ if __name__ == "__main__":
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--requests", type=int, default=1000)
-    parser.add_argument("--backend", choices=("aiohttp", "httpx"), default="aiohttp")
+    parser.add_argument("--backend", choices=("httptools", "httpx"), default="httptools")
     with upstream() as base, tempfile.TemporaryDirectory() as temporary:
         asyncio.run(main(parser.parse_args(), base, Path(temporary)))

@@ -1,6 +1,6 @@
 """How much the gateway costs: requests and streams a second beside bare aiohttp, over loopback, in one run.
 
-    python tests/bench/gateway_overhead.py [--seconds 3] [--profile whole|stream] [--backend aiohttp|httpx]
+    python tests/bench/gateway_overhead.py [--seconds 3] [--profile whole|stream] [--backend httptools|httpx]
 
 The server runs in a process of its own. It answers whole at once, and streams 20 chunks one after the other.
 """
@@ -184,7 +184,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=3)
     parser.add_argument("--profile", choices=("whole", "stream"))
-    parser.add_argument("--backend", choices=("aiohttp", "httpx"), default="aiohttp")
+    parser.add_argument("--backend", choices=("httptools", "httpx"), default="httptools")
     parsed = parser.parse_args()
     listening = bound("127.0.0.1", 0)
     server = multiprocessing.get_context("fork").Process(target=serve, args=(listening,), daemon=True)

@@ -188,7 +188,7 @@ async def test_no_failure_shows_a_key(tmp_path: Path, play: Any, stream: bool) -
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("network", ["aiohttp", "httpx"])
+@pytest.mark.parametrize("network", ["httptools", "httpx"])
 async def test_no_failure_of_the_network_shows_a_key(tmp_path: Path, network: Any) -> None:
     """The same holds over a real socket that refuses, with either library."""
     from ve_magics.engine.gateway import Gateway

@@ -225,7 +225,7 @@ class AppStage(Stage):
                 raise AssertionError(kind)
 
 
-Kind = Literal["httpx", "aiohttp", "asgi"]
+Kind = Literal["httpx", "httptools", "asgi"]
 
 
 @dataclass
@@ -285,7 +285,7 @@ async def raw_server() -> AsyncIterator[RawServer]:
         await server.stop()
 
 
-@pytest.fixture(params=["httpx", "aiohttp"])
+@pytest.fixture(params=["httpx", "httptools"])
 async def network(
     request: pytest.FixtureRequest, raw_server: RawServer, open_network: OpenNetwork
 ) -> AsyncIterator[World]:
@@ -296,7 +296,7 @@ async def network(
     await transport.aclose()
 
 
-@pytest.fixture(params=["httpx", "aiohttp", "asgi"])
+@pytest.fixture(params=["httpx", "httptools", "asgi"])
 async def world(
     request: pytest.FixtureRequest, raw_server: RawServer, open_network: OpenNetwork
 ) -> AsyncIterator[World]:

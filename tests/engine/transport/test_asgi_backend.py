@@ -195,7 +195,7 @@ async def test_calls_go_to_the_app_of_their_origin_and_the_rest_to_the_network()
 
 
 def test_a_simulated_call_loads_no_http_library() -> None:
-    """Importing the package and calling an app in process imports neither httpx nor aiohttp nor ssl certificates."""
+    """Importing the package and calling an app in process imports neither httpx nor httptools nor ssl certificates."""
     code = """
 import asyncio, sys
 from ve_magics.engine.transport import Mounted, WireCall
@@ -206,23 +206,22 @@ async def main():
     transport = Mounted({"sim.invalid": app})
     assert await (await transport.send(WireCall("GET", "http://sim.invalid/"))).read(9) == b"x"
 asyncio.run(main())
-print(sorted({"httpx", "httpcore", "aiohttp", "anyio", "certifi"} & set(sys.modules)))
+print(sorted({"httpx", "httpcore", "httptools", "anyio", "certifi"} & set(sys.modules)))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.stdout.strip(), done.stderr) == ("[]", "")
 
 
-def test_aiohttp_that_is_missing_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without aiohttp, auto takes httpx, and asking for aiohttp says what to install."""
+def test_httptools_that_is_missing_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without httptools, auto takes httpx, and asking for httptools says what to install."""
     from ve_magics.engine.transport import Proxies, choice
 
-    assert _backend(choice.open_transport(proxies=Proxies({}))) == "AiohttpBackend"
+    assert _backend(choice.open_transport(proxies=Proxies({}))) == "Http1Backend"
     assert _backend(choice.open_transport("httpx", proxies=Proxies({}))) == "HttpxBackend"
-    assert _backend(choice.open_transport(proxies=Proxies({"all": "socks5://127.0.0.1:9"}))) == "HttpxBackend"
-    monkeypatch.setitem(sys.modules, "aiohttp", None)
+    monkeypatch.setitem(sys.modules, "httptools", None)
     assert _backend(choice.open_transport(proxies=Proxies({}))) == "HttpxBackend"
     with pytest.raises(MissingExtraError, match=r"ve_magics\[fast\]"):
-        choice.open_transport("aiohttp")
+        choice.open_transport("httptools")
 
 
 def _backend(transport: Any) -> str:

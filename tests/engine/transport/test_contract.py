@@ -1,4 +1,4 @@
-"""What every backend promises: the same tests over httpx, aiohttp and an ASGI app in process."""
+"""What every backend promises: the same tests over httpx, httptools and an ASGI app in process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What both HTTP libraries promise on a real socket: connections, TLS, proxies and odd but valid HTTP."""
+"""What both clients promise on a real socket: connections, TLS, proxies and odd but valid HTTP."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ve_magics.errors import ConnectFailedError, TimedOutError, TransportError
 pytestmark = pytest.mark.anyio
 END = ("end", None)
 Start = Callable[..., Any]
-KINDS = ["httpx", "aiohttp"]
+KINDS = ["httpx", "httptools"]
 
 
 async def take(reply: Any, came: list[bytes]) -> None:
@@ -203,13 +203,13 @@ async def test_a_connection_that_the_server_closed_meanwhile_is_replaced(network
 @pytest.mark.parametrize("kind", KINDS)
 async def test_idle_connections_are_closed_after_a_while(raw_server: Any, kind: str, start: Start) -> None:
     """A quiet notebook holds no sockets, even if no further call is made."""
-    from ve_magics.engine.transport.aiohttp_backend import AiohttpBackend
     from ve_magics.engine.transport.guarded import GuardedTransport
+    from ve_magics.engine.transport.http1 import Http1Backend
     from ve_magics.engine.transport.httpx_backend import HttpxBackend
 
     port = await raw_server.start()
     raw_server.play(start(), ("wait", 0.1), END)
-    backend = (HttpxBackend if kind == "httpx" else AiohttpBackend)(keepalive=0.2)
+    backend = (HttpxBackend if kind == "httpx" else Http1Backend)(keepalive=0.2)
     transport = GuardedTransport(backend)
     call = WireCall("GET", f"http://127.0.0.1:{port}/")
     await asyncio.gather(*[(await transport.send(call)).read(9) for _ in range(3)])

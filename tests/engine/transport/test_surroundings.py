@@ -75,7 +75,8 @@ def test_proxies_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> N
     assert proxies.of(Origin.of("https://x.example/")) == Proxy("http://p:3128", "Basic dTpwLw==")
     assert proxies.of(Origin.of("https://n.example/")) is None
     assert proxies.of(Origin.of("http://x.example/")) is None
-    assert not proxies.any_socks()
+    assert proxies
+    assert not Proxies({"no": "n.example"})
 
 
 @pytest.mark.parametrize("address", ["ftp://p:1", "http://p:port", "http://", "://"])
@@ -182,7 +183,7 @@ def test_content_encoding_is_read_as_a_list() -> None:
     assert decoder([]) is None
 
 
-@pytest.mark.parametrize("kind", ["httpx", "aiohttp"])
+@pytest.mark.parametrize("kind", ["httpx", "httptools"])
 def test_a_transport_can_be_opened_before_its_loop_runs(kind: Preference) -> None:
     """Opening touches no loop and no network."""
     transport = open_transport(kind, proxies=Proxies({}))

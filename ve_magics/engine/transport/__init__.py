@@ -2,8 +2,8 @@
 
     send(WireCall, Deadlines) -> Reply(status, headers, chunks(), read(limit), aclose())
 
-`open_transport()` goes to the network by aiohttp or httpx, `Mounted` to ASGI apps in process. Only errors of
-`ve_magics.errors` leave this package.
+`open_transport()` goes to the network: by `http1`, a client over httptools, or by httpx. `Mounted` goes to ASGI apps in
+process. Only errors of `ve_magics.errors` leave this package.
 """
 
 from ve_magics.engine.transport.asgi_backend import App

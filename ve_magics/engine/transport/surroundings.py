@@ -60,9 +60,9 @@ class Proxies:
         self._from_system = settings is None and not urllib.request.getproxies_environment()
         self._settings = dict(urllib.request.getproxies() if settings is None else settings)
 
-    def any_socks(self) -> bool:
-        """Return whether one of the proxies speaks SOCKS."""
-        return any(self._settings.get(name, "").startswith("socks") for name in ("http", "https", "all"))
+    def __bool__(self) -> bool:
+        """Return whether any proxy is named at all."""
+        return any(self._settings.get(name) for name in ("http", "https", "all"))
 
     def of(self, origin: Origin) -> Proxy | None:
         """Return the proxy through which an origin is reached, None for a direct way.
