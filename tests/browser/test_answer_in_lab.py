@@ -16,7 +16,6 @@ from ve_magics.events import Accumulator, TextDelta
 from ve_magics.magics.chat.display import AnswerDisplay
 def stream(text, size=6, pause=0.01):
     display, accumulator = AnswerDisplay(get_ipython()), Accumulator()
-    display.start()
     for start in range(0, len(text), size):
         event = TextDelta(text[start : start + size])
         accumulator.add(event)
@@ -120,13 +119,14 @@ def test_hostile_answer_does_nothing(lab: Any, lab_page: Any) -> None:
     assert "<script>window.__pwned = 1</script>" in lab_page.text(1)
 
 
-def test_the_last_output_takes_over_without_a_jump(lab: Any, lab_page: Any) -> None:
-    """While an answer of up to 3,000 tokens grows, and when it is finished, nothing vanishes for a frame and nothing scrolls."""
+@pytest.mark.parametrize("parts", [180, 300])
+def test_the_last_output_takes_over_without_a_jump(lab: Any, lab_page: Any, parts: int) -> None:
+    """While an answer grows, in one output or cut into several, and when it is finished, nothing vanishes or scrolls."""
     text = "".join(
-        f"## Part {i}\n\nWords of **part {i}** that go on, and on.\n\n- a\n- b\n\n" for i in range(180)
+        f"## Part {i}\n\nWords of **part {i}** that go on, and on.\n\n- a\n- b\n\n" for i in range(parts)
     )
-    assert 11_000 < len(text) < 12_000
-    lab_page.open(lab.write("jump.ipynb", [STREAM, f"stream({text!r}, size=24)"]))
+    assert (len(text) < 12_000) is (parts == 180)
+    lab_page.open(lab.write(f"jump{parts}.ipynb", [STREAM, f"stream({text!r}, size=24)"]))
     lab_page.page.evaluate(WATCH)
     lab_page.run_all(wait=False)
     lab_page.page.wait_for_function("() => window.__frames.at(-1)[0] > 1500", timeout=60_000)
@@ -136,6 +136,7 @@ def test_the_last_output_takes_over_without_a_jump(lab: Any, lab_page: Any) -> N
     lab_page.page.wait_for_timeout(100)
     before = lab_page.page.evaluate("() => window.__frames.length")
     lab_page.wait_idle()
+    lab_page.page.wait_for_timeout(300)
     frames = lab_page.page.evaluate("() => window.__frames")[before:]
     assert len(lab_page.outputs(1)) == 1
     assert {top for _, _, top in frames} == {700}
@@ -201,6 +202,9 @@ def test_a_video_plays_in_an_untrusted_notebook(lab: Any, lab_page: Any) -> None
         True,
     ]
     assert video.evaluate("v => v.poster.startsWith('data:image/jpeg')")
+    shrunk = """v => { const room = v.closest('.jp-OutputArea-child'); room.style.width = '240px';
+    const seen = [v.offsetWidth <= 240, v.offsetWidth / v.offsetHeight]; room.style.width = ''; return seen; }"""
+    assert video.evaluate(shrunk) == [True, pytest.approx(4 / 3, abs=0.02)]
     video.evaluate("v => { v.muted = true; return v.play(); }")
     lab_page.page.wait_for_function("() => document.querySelector('video').currentTime > 0.3", timeout=15_000)
     assert lab_page.outside == []

@@ -30,6 +30,9 @@ class Screen:
         """Note a change."""
         self.said.append("update")
 
+    def hold(self) -> None:
+        raise AssertionError("one output needs no place kept")
+
     def clear(self) -> None:
         """Note that all outputs go."""
         self.said.append("clear")

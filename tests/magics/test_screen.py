@@ -44,7 +44,7 @@ def test_a_terminal_streams_where_it_is_one(interactive: bool, monkeypatch: pyte
 
 
 def test_outputs_carry_what_a_front_end_needs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Growing outputs have an id that is never saved; the last one has none."""
+    """Growing outputs have an id that is never saved, the last one has none; a place is kept by what is cleared away."""
     sent: list[tuple[Any, ...]] = []
 
     class Publisher:
@@ -60,9 +60,14 @@ def test_outputs_carry_what_a_front_end_needs(monkeypatch: pytest.MonkeyPatch) -
     screen = CellScreen()
     screen.show("a", "id")
     screen.update("ab", "id")
+    screen.hold()
     screen.clear()
     screen.final({"text/plain": "x"}, {"ve_magics": {}})
     screen.final({"text/plain": "y"}, {"ve_magics": {}}, display_id="id")
+    ((script, _, more),) = [entry for entry in sent if "application/javascript" in entry[0]]
+    assert "minHeight" in script["application/javascript"]
+    assert not more.get("transient")
+    sent.pop(2)
     assert [entry[0] for entry in sent] == [
         {"text/markdown": "a"},
         {"text/markdown": "ab"},

@@ -8,6 +8,15 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 
+_HOLD = (
+    "queueMicrotask(() => { try { const area = element.closest('.jp-OutputArea');"
+    " area.style.minHeight = area.offsetHeight + 'px' } catch {} })"
+)
+"""JupyterLab means to keep a cell's height while one output takes the place of others, but measures it when all of them
+are gone: the page is then shorter than the reader has scrolled, and jumps. With the height set beforehand it measures
+what it means to, and takes the height back itself a moment later."""
+
+
 class Screen(Protocol):
     """The outputs of one cell."""
 
@@ -16,6 +25,9 @@ class Screen(Protocol):
 
     def update(self, markdown: str, display_id: str) -> None:
         """Change an output that was added."""
+
+    def hold(self) -> None:
+        """Keep the place that the outputs take through the next `clear`, so that the page doesn't move."""
 
     def clear(self) -> None:
         """Take all outputs away as soon as the next one comes."""
@@ -34,6 +46,15 @@ class CellScreen:
     def update(self, markdown: str, display_id: str) -> None:
         """Change an output that was added."""
         self._growing(markdown, display_id, update=True)
+
+    def hold(self) -> None:
+        """Keep the place that the outputs take through the next `clear`, so that the page doesn't move.
+
+        What it shows is gone with that `clear`; a front end that runs no scripts moves, as it would without it.
+        """
+        from IPython.display import publish_display_data
+
+        publish_display_data({"application/javascript": _HOLD}, {})
 
     def clear(self) -> None:
         """Take all outputs away as soon as the next one comes."""

@@ -46,6 +46,9 @@ class Screen:
         """Change it."""
         self.shown.append(("update", markdown))
 
+    def hold(self) -> None:
+        raise AssertionError("one output needs no place kept")
+
     def clear(self) -> None:
         """Take it away."""
         self.shown.append(("clear", ""))

@@ -53,6 +53,10 @@ class Paper:
         self.log.append(what)
         self.bytes += 900 + len(markdown.encode())
 
+    def hold(self) -> None:
+        assert self.outputs, "there is a place to keep"
+        self.log.append("hold")
+
     def clear(self) -> None:
         self._clearing = True
         self.log.append("clear")
@@ -168,14 +172,14 @@ def test_waiting_thinking_and_tools_are_shown_while_they_last() -> None:
 
 
 def test_a_short_answer_never_leaves_its_place() -> None:
-    """One output changes from the first word to the last form, so that the page doesn't move; a long one is cut."""
+    """One output changes from the first word to the last form; a long one is cut, and its place is kept to the end."""
     paper, display, accumulator, _ = play(streamed(PARAGRAPH * 40, 4), streaming=True)
     display.finish(accumulator.response(), {})
     assert [entry for entry in paper.log if entry != "update"] == ["show", "final in place"]
     paper, display, accumulator, _ = play(streamed(PARAGRAPH * 200, 4), streaming=True)
     display.finish(accumulator.response(), {})
     assert paper.log.count("show") > 2
-    assert paper.log[-2:] == ["clear", "final"]
+    assert paper.log[-3:] == ["hold", "clear", "final"]
 
 
 def test_in_vscode_the_last_output_is_a_new_one() -> None:

@@ -22,9 +22,7 @@ _STATUS_STEP = 1.0
 _SHORT = 12_000
 """Bytes up to which an answer stays one output, about 3,000 tokens.
 
-Giving several outputs up for one makes JupyterLab lose its place once: it takes all of them away before it lays the one
-out, and no message takes away some. With more bytes here a growing answer would be sent less than once a second to cost
-no more than `BYTES_PER_BYTE`.
+With more bytes here a growing answer would be sent less than once a second to cost no more than `BYTES_PER_BYTE`.
 """
 _BLOCK = 600
 """Bytes of finished blocks of a longer one that are worth an output of their own."""
@@ -131,6 +129,8 @@ class GrowingAnswer:
         if self._in_place and self._outputs == self._first and self._open:
             self._screen.final(data, metadata, display_id=self._last)
         else:
+            if self._in_place and self._outputs >= self._first:
+                self._screen.hold()
             self.drop()
             self._screen.final(data, metadata)
 
