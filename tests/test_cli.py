@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import subprocess
 import sys
@@ -58,7 +59,11 @@ def test_doctor_examines(
 
 @pytest.mark.parametrize(
     ("error", "status", "said"),
-    [(ConfigError("No.", hint="Mend it."), 1, "No."), (KeyboardInterrupt(), 130, "")],
+    [
+        (ConfigError("No.", hint="Mend it."), 1, "No."),
+        (OSError(28, "No space left on device", "film.mp4"), 1, "No space left on device: 'film.mp4'"),
+        (KeyboardInterrupt(), 130, ""),
+    ],
 )
 def test_failure_is_one_line(
     error: BaseException,
@@ -78,6 +83,41 @@ def test_failure_is_one_line(
     shown = capsys.readouterr().err
     assert said in shown
     assert "Traceback" not in shown
+
+
+def test_a_folder_that_can_not_be_made_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`lab` and `demo` say which folder they can't use, in one line."""
+    (tmp_path / "taken").write_text("a file", "utf-8")
+    for command in ("lab", "demo"):
+        assert cli.main([command, "--folder", str(tmp_path / "taken")]) == 1
+        shown = capsys.readouterr().err
+        assert shown.count("\n") == 1
+        assert "taken" in shown
+
+
+def run_command(*arguments: str, **environ: str) -> subprocess.CompletedProcess[bytes]:
+    """Run `ve-magics` in a process of its own, with more in its environment."""
+    command = [sys.executable, "-m", "ve_magics", *arguments]
+    return subprocess.run(command, capture_output=True, env=os.environ | environ, timeout=60, check=False)
+
+
+def test_any_terminal_can_show_what_is_said(tmp_path: Path) -> None:
+    """A terminal or pipe without the characters for a name shows question marks; nothing fails for that."""
+    home = tmp_path / "会議"
+    ran = run_command("doctor", VE_CONFIG="", VE_HOME=str(home), PYTHONIOENCODING="latin-1")
+    assert b"??" in ran.stdout
+    assert b"Traceback" not in ran.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX pipes")
+def test_a_reader_that_has_seen_enough_ends_the_command() -> None:
+    """A pipe that is closed at its other end is no failure to tell of."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as pipe:
+        command = [sys.executable, "-m", "ve_magics", "doctor"]
+        ran = subprocess.run(command, stdout=pipe, stderr=subprocess.PIPE, timeout=60, check=False)
+    assert (ran.returncode, ran.stderr) == (141, b"")
 
 
 def test_simulator_says_where_it_is() -> None:

@@ -75,7 +75,9 @@ def test_demo_shows_everything(
     (video,) = folder.glob("*.mp4")
     for path in (folder / "quickstart.ipynb", folder / "quickstart.html", video):
         assert f"  {path}" in shown
-    assert sys.executable in shown.rpartition("JupyterLab: ")[2]  # it works where no environment is activated
+    lab = shown.rpartition("JupyterLab: ")[2]
+    assert sys.executable in lab  # it works where no environment is activated
+    assert str(folder) in lab  # and opens what was made here
     finished, saved = (
         json.loads(path.read_text("utf-8")) for path in (folder / "quickstart.ipynb", demo.quickstart())
     )

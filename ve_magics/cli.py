@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import io
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -124,8 +126,16 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def _speak_any_language() -> None:
+    """Let what the terminal or the pipe has no character for show as a question mark instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
+    _speak_any_language()
     top = parser()
     options, others = top.parse_known_args(arguments)
     if others and options.command != "lab":
@@ -133,7 +143,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.arguments = others
     try:
         status: int = options.run(options)
-    except VeError as error:
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read has seen enough, as in `ve-magics jobs | head`
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # Python flushes it once more at the end
+        return 141
+    except (VeError, OSError) as error:
         print(f"ve-magics: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -112,6 +112,6 @@ def run_demo(folder: Path) -> int:
     print(f"  page      {html}")
     for video in sorted(folder.glob("*.mp4")):
         print(f"  video     {video}")
-    lab = subprocess.list2cmdline([sys.executable, "-m", "ve_magics", "lab"])
+    lab = subprocess.list2cmdline([sys.executable, "-m", "ve_magics", "lab", "--folder", str(folder)])
     print(f"\nOpen the notebook in JupyterLab: {lab}")
     return 0

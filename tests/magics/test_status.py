@@ -105,6 +105,10 @@ def test_key_is_asked_for_without_echo(bench: Any, monkeypatch: pytest.MonkeyPat
             RuntimeError("no stdin"),
             ["✗ config: Nobody can type a key here.", "Set DEEPSEEK_API_KEY before the kernel starts."],
         ),
+        (
+            EOFError(),
+            ["✗ config: Nobody can type a key here.", "Set DEEPSEEK_API_KEY before the kernel starts."],
+        ),
     ],
 )
 def test_key_that_nobody_types(

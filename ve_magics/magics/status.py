@@ -178,9 +178,7 @@ def _key(notebook: Notebook, words: list[str]) -> None:
 
     try:
         key = getpass.getpass(f"Key for {provider.name}: ").strip()
-    except Exception as error:  # a front end without input raises an error of its own kind
-        if isinstance(error, (EOFError, KeyboardInterrupt)):
-            raise
+    except Exception:  # noqa: BLE001 - each front end without input has an error of its own
         variable = next(iter(provider.key_names), "its environment variable")
         raise ConfigError(
             "Nobody can type a key here.", hint=f"Set {variable} before the kernel starts."
