@@ -91,13 +91,41 @@ def test_a_circle_of_links_is_told(folder: Path) -> None:
     assert told["dead.md"] == "can't be read: no such file or directory"
 
 
+def test_a_link_that_leads_out_is_told(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A folder from elsewhere can't bring the user's other files along; a link inside it is followed."""
+    other = tmp_path_factory.mktemp("other")
+    (other / "key.txt").write_text("secret", "utf-8")
+    (folder / "out").symlink_to(other, target_is_directory=True)
+    (folder / "key.md").symlink_to(other / "key.txt")
+    (folder / "again.md").symlink_to("a.md")
+    found = gather((str(folder),))
+    assert [item.name for item in found.items] == ["README", "a.md", "again.md", "sub/b.txt", "sub/deep/c.py"]
+    why = "is a link that leads out of the folder: add what it leads to by its own path"
+    assert {problem.name: problem.why for problem in found.problems} == {"key.md": why, "out": why}
+    assert [item.name for item in gather((str(folder / "**/*.txt"),)).items] == ["sub/b.txt"]
+
+
+def test_folders_that_link_to_each_other_are_walked_once(tmp_path: Path) -> None:
+    """Twelve folders, each with links to all the others, have 500 million ways through them."""
+    for one in range(12):
+        (tmp_path / f"{one}").mkdir()
+        (tmp_path / f"{one}" / "x.md").write_text("x", "utf-8")
+        for other in range(12):
+            if one != other:
+                (tmp_path / f"{one}" / f"to{other}").symlink_to(f"../{other}", target_is_directory=True)
+    assert len(gather((str(tmp_path),)).items) == 12
+
+
 def test_what_is_too_large_or_no_file_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two gigabytes are not read, and a pipe would never end."""
     with (folder / "huge.txt").open("wb") as file:
         file.truncate(2 << 30)
     os.mkfifo(folder / "pipe.txt")
     told = {problem.name: problem.why for problem in gather((str(folder),)).problems}
-    assert told == {"huge.txt": "is larger than 100 MiB (2,048 MiB)", "pipe.txt": "is no regular file"}
+    assert told == {
+        "huge.txt": "is larger than 100 MiB (2,048 MiB): split it",
+        "pipe.txt": "is no regular file",
+    }
 
 
 def test_a_folder_that_cannot_be_read_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,6 +141,8 @@ def test_a_folder_that_cannot_be_read_is_told(folder: Path, monkeypatch: pytest.
     found = gather((str(folder),))
     assert [item.name for item in found.items] == ["README", "a.md"]
     assert [tuple(problem) for problem in found.problems] == [("sub", "can't be read: permission denied")]
+    assert found.unseen(str(folder / "sub" / "deep" / "c.py"))
+    assert not found.unseen(str(folder / "a.md"))
 
 
 def test_roots_are_absolute(folder: Path) -> None:

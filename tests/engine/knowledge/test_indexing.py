@@ -135,9 +135,9 @@ async def test_what_cannot_be_read_is_named_and_the_rest_is_indexed(tmp_path: Pa
     assert report.added == 3
     assert {problem.name: problem.why for problem in report.problems} == {
         "bad.docx": "was skipped: it is broken (File is not a zip file)",
-        "bad.pdf": "was skipped: it is a broken PDF",
+        "bad.pdf": "was skipped: it is a broken PDF: save it anew",
         "bin.txt": "was skipped: it is a binary file",
-        "empty.md": "was skipped: it holds no text",
+        "empty.md": "was skipped: it is empty",
         "x.example/down": "was skipped: https://x.example/down is down.",
     }
     assert [tuple(note) for note in report.notes] == [("old.txt", "read as gb18030")]
@@ -145,6 +145,29 @@ async def test_what_cannot_be_read_is_named_and_the_rest_is_indexed(tmp_path: Pa
     report = await built(store, docs)
     assert "later.md" in {problem.name for problem in report.problems}
     assert contents(store)["later.md"] == ["first words"]
+
+
+async def test_a_folder_that_cannot_be_read_keeps_its_documents(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that is away for a moment, or a right that is missing, empties no index."""
+    (tmp_path / "docs" / "sub").mkdir(parents=True)
+    (tmp_path / "docs" / "sub" / "a.md").write_text("kept words", "utf-8")
+    store = SqliteKnowledge(tmp_path / "x.sqlite")
+    await built(store, tmp_path / "docs")
+
+    def refused(path: object) -> object:
+        if str(path).endswith("sub"):
+            raise PermissionError(13, "Permission denied")
+        return real(path)  # type: ignore[call-overload]  # handed on as it is
+
+    real = os.scandir
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", refused)
+        report = await built(store, tmp_path / "docs")
+    assert (report.removed, contents(store)) == (0, {"sub/a.md": ["kept words"]})
+    (tmp_path / "docs" / "sub" / "a.md").unlink()
+    assert (await built(store, tmp_path / "docs")).removed == 1
 
 
 async def test_pages_are_read_by_what_they_are(tmp_path: Path) -> None:

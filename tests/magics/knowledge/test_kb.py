@@ -32,7 +32,7 @@ def test_adding_tells_what_was_read_and_what_was_not(folder: Any) -> None:
         "searched by words; vectors as well with --embed MODEL\n"
         "passed over: 1 file that no reader knows\n"
         "skipped:\n"
-        "  bad.pdf was skipped: it is a broken PDF"
+        "  bad.pdf was skipped: it is a broken PDF: save it anew"
     )
     assert folder.run("%ve kb update manuals").text.startswith("manuals: 1 unchanged; 1 document")
     (folder.folder / "my docs" / "pump.md").unlink()

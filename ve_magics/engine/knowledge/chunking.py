@@ -172,14 +172,15 @@ def _sentences(text: str) -> Iterator[tuple[str, int]]:
 
 def _hard(piece: str) -> Iterator[str]:
     """Yield a piece that is too long by itself in parts, cut at white space where there is some."""
-    most = MOST // 2
-    while tokens(piece) > most:
-        end = min(len(piece), most * 4)
-        while tokens(piece[:end]) > most:
-            end = max(1, int(end * 0.8))
-        spaces = [found.end() for found in _SPACE.finditer(piece, end // 2, end + 1) if found.end() <= end]
+    most, at = MOST // 2, 0
+    while len(piece) - at > most * 4 or tokens(piece[at:]) > most:
+        end = min(len(piece), at + most * 4)
+        while tokens(piece[at:end]) > most:
+            end = at + max(1, int((end - at) * 0.8))
+        middle = at + (end - at) // 2
+        spaces = [found.end() for found in _SPACE.finditer(piece, middle, end + 1) if found.end() <= end]
         end = spaces[-1] if spaces else end
-        yield piece[:end]
-        piece = piece[end:]
-    if piece:
-        yield piece
+        yield piece[at:end]
+        at = end
+    if at < len(piece):
+        yield piece[at:]

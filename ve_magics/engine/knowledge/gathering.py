@@ -26,6 +26,7 @@ SKIPPED = frozenset(
 """Folders that are passed over, and so are those whose names begin with a dot."""
 _MAGIC = re.compile(r"[*?\[]")
 _DEEPEST = 64
+_UNSHOWN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 
 
 class Problem(NamedTuple):
@@ -63,11 +64,28 @@ class Gathered(NamedTuple):
         items: What is to be read, each once, in order of name within each root.
         problems: What can't be read.
         others: How many files of folders no reader knows.
+        unread: Absolute paths of what is there and can't be read: files, and folders with all that is below them.
     """
 
     items: list[Item]
     problems: list[Problem]
     others: int
+    unread: set[str]
+
+    def unseen(self, source: str) -> bool:
+        """Whether a source may be there all the same: nobody could look, or it can't be read now."""
+        path = PurePath(source)
+        return not self.unread.isdisjoint(map(str, (path, *path.parents)))
+
+    def refuse(self, path: Path, name: str, why: str) -> None:
+        """Note something that is there and can't be read."""
+        self.problems.append(Problem(shown(name), why))
+        self.unread.add(str(path))
+
+
+def shown(name: str) -> str:
+    """Return a file's name without what breaks lines, turns the direction of writing, or is no character at all."""
+    return _UNSHOWN.sub("\ufffd", name)
 
 
 def is_address(word: str) -> bool:
@@ -93,7 +111,7 @@ def root_of(word: str, directory: Path) -> str:
 
 def gather(roots: tuple[str, ...]) -> Gathered:
     """Return the files that roots stand for."""
-    found = Gathered([], [], 0)
+    found = Gathered([], [], 0, set())
     seen: set[str] = set()
     others = 0
     for root in roots:
@@ -101,19 +119,19 @@ def gather(roots: tuple[str, ...]) -> Gathered:
             _keep(found, seen, Item(root, root.partition("://")[2]))
             continue
         path = Path(root)
-        if path.is_dir():
-            walked = _walk(path, found.problems)
+        folder = path.is_dir()
+        if folder:
+            walked = _walk(path, found)
         elif not os.path.lexists(root) and _MAGIC.search(root):
-            walked = _matching(root, found.problems)
+            walked = _matching(root, found)
         else:  # a file that is gone is no problem: it leaves
             walked = iter([(path, path.name)] if os.path.lexists(root) else [])
-        folder = path.is_dir()
         for file, name in sorted(walked, key=lambda pair: pair[1]):
             if folder and not readable(file.name):
                 others += 1
             elif str(file) not in seen:
                 _take(found, seen, file, name)
-    return Gathered(found.items, found.problems, others)
+    return found._replace(others=others)
 
 
 def _take(found: Gathered, seen: set[str], file: Path, name: str) -> None:
@@ -121,16 +139,21 @@ def _take(found: Gathered, seen: set[str], file: Path, name: str) -> None:
     try:
         state = file.stat()
     except OSError as error:
-        found.problems.append(Problem(name, f"can't be read: {(error.strerror or 'unknown').lower()}"))
+        found.refuse(file, name, f"can't be read: {(error.strerror or 'unknown').lower()}")
         return
     if not stat.S_ISREG(state.st_mode):
-        found.problems.append(Problem(name, "is no regular file"))
+        found.refuse(file, name, "is no regular file")
     elif state.st_size > LARGEST:
-        found.problems.append(
-            Problem(name, f"is larger than {LARGEST >> 20} MiB ({state.st_size / 2**20:,.0f} MiB)")
-        )
+        size = f"{state.st_size / 2**20:,.0f} MiB"
+        found.refuse(file, name, f"is larger than {LARGEST >> 20} MiB ({size}): split it")
+    elif not _is_unicode(str(file)):
+        found.refuse(file, name, "has a name that is no valid text: rename it")
     else:
-        _keep(found, seen, Item(str(file), name, state.st_size, state.st_mtime_ns))
+        _keep(found, seen, Item(str(file), shown(name), state.st_size, state.st_mtime_ns))
+
+
+def _is_unicode(path: str) -> bool:
+    return not any("\ud800" <= char <= "\udfff" for char in path)
 
 
 def _keep(found: Gathered, seen: set[str], item: Item) -> None:
@@ -139,42 +162,79 @@ def _keep(found: Gathered, seen: set[str], item: Item) -> None:
         found.items.append(item)
 
 
-def _walk(folder: Path, problems: list[Problem]) -> Iterator[tuple[Path, str]]:
-    """Yield the files below a folder with their paths from there; links that lead in a circle are told."""
-    yield from _below(folder, "", (), problems)
+def _walk(folder: Path, found: Gathered) -> Iterator[tuple[Path, str]]:
+    """Yield the files below a folder with their paths from there.
+
+    Each folder is walked once, however many links lead to it: those that are no links first. A link that leads in a
+    circle or out of the folder is told.
+    """
+    walk = _Walk(folder, found)
+    yield from walk.below(folder, "", ())
+    while walk.links:
+        yield from walk.below(*walk.links.pop(0))
 
 
-def _below(
-    folder: Path, name: str, above: tuple[tuple[int, int], ...], problems: list[Problem]
-) -> Iterator[tuple[Path, str]]:
-    try:
-        state = folder.stat()
-        identity = (state.st_dev, state.st_ino)
-        if identity in above or len(above) > _DEEPEST:
-            problems.append(Problem(name or folder.name, "is a link that leads in a circle"))
-            return
-        with os.scandir(folder) as entries:
-            inside = sorted(entries, key=lambda entry: entry.name)
-    except OSError as error:
-        problems.append(
-            Problem(name or folder.name, f"can't be read: {(error.strerror or 'unknown').lower()}")
-        )
-        return
-    for entry in inside:
-        if entry.name.startswith(".") or entry.name in SKIPPED:
-            continue
-        own = f"{name}/{entry.name}" if name else entry.name
+_Above = tuple[tuple[int, int], ...]
+"""The folders above one, as the file system knows them."""
+
+
+class _Walk:
+    def __init__(self, folder: Path, found: Gathered) -> None:
+        self.links: list[tuple[Path, str, _Above]] = []
+        self._root = os.path.realpath(folder)
+        self._found = found
+        self._walked: set[tuple[int, int]] = set()
+
+    def below(self, folder: Path, name: str, above: _Above) -> Iterator[tuple[Path, str]]:
+        """Yield the files below a folder, and note the links to folders in it."""
         try:
-            is_folder = entry.is_dir()
-        except OSError:
-            is_folder = False
-        if is_folder:
-            yield from _below(Path(entry.path), own, (*above, identity), problems)
-        else:
-            yield Path(entry.path), own
+            state = folder.stat()
+            identity = (state.st_dev, state.st_ino)
+            if identity in above or len(above) > _DEEPEST:
+                self._found.problems.append(
+                    Problem(shown(name or folder.name), "is a link that leads in a circle")
+                )
+                return
+            if identity in self._walked:
+                return
+            with os.scandir(folder) as entries:
+                inside = sorted(entries, key=lambda entry: entry.name)
+        except OSError as error:
+            why = f"can't be read: {(error.strerror or 'unknown').lower()}"
+            self._found.refuse(folder, name or folder.name, why)
+            return
+        self._walked.add(identity)
+        for entry in inside:
+            if entry.name.startswith(".") or entry.name in SKIPPED:
+                continue
+            path, own = Path(entry.path), f"{name}/{entry.name}" if name else entry.name
+            link = entry.is_symlink()
+            if link and not self._inside(entry.path):
+                self._found.problems.append(
+                    Problem(
+                        shown(own),
+                        "is a link that leads out of the folder: add what it leads to by its own path",
+                    )
+                )
+                continue
+            try:
+                is_folder = entry.is_dir()
+            except OSError:
+                is_folder = False
+            if is_folder and link:
+                self.links.append((path, own, (*above, identity)))
+            elif is_folder:
+                yield from self.below(path, own, (*above, identity))
+            else:
+                yield path, own
+
+    def _inside(self, path: str) -> bool:
+        """Whether a link stays in the folder; one that leads nowhere at all leads nowhere out of it."""
+        real = os.path.realpath(path)
+        return not os.path.exists(real) or os.path.commonpath((self._root, real)) == self._root  # noqa: PTH110 - a str
 
 
-def _matching(pattern: str, problems: list[Problem] | None = None) -> Iterator[tuple[Path, str]]:
+def _matching(pattern: str, found: Gathered | None = None) -> Iterator[tuple[Path, str]]:
     """Yield the files that match an absolute pattern, in which `**` stands for any folders."""
     parts = PurePath(pattern).parts
     fixed = next(at for at, part in enumerate(parts) if _MAGIC.search(part))
@@ -188,7 +248,7 @@ def _matching(pattern: str, problems: list[Problem] | None = None) -> Iterator[t
         yield from ((base / name, name) for name in names if matches(name) and not name.startswith("."))
         return
     yield from (
-        (file, name) for file, name in _walk(base, [] if problems is None else problems) if matches(name)
+        (file, name) for file, name in _walk(base, found or Gathered([], [], 0, set())) if matches(name)
     )
 
 

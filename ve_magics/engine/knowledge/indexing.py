@@ -9,15 +9,16 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple
 
 import msgspec
 
-from ve_magics.engine.knowledge.chunking import passages
 from ve_magics.engine.knowledge.gathering import LARGEST, Item, Problem, gather, is_address
 from ve_magics.engine.knowledge.readers import choice
-from ve_magics.engine.knowledge.readers.blocks import Reading, UnreadableError
+from ve_magics.engine.knowledge.readers.blocks import UnreadableError
+from ve_magics.engine.knowledge.reading import Readers, in_thread
 from ve_magics.errors import UserError, VeError
 from ve_magics.store.knowledge import Build, Document, KnowledgeStore, Setting
 
@@ -25,7 +26,6 @@ EMBED_TEXTS = 64
 """Passages whose vectors are asked for in one request."""
 EMBED_AT_ONCE = 4
 """Such requests that run at the same time."""
-_Value = TypeVar("_Value")
 
 
 class Page(NamedTuple):
@@ -90,6 +90,7 @@ async def build(
     fetch: Fetch,
     embed: Embed | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
+    readers: Readers | None = None,
 ) -> Report:
     """Bring a knowledge base up to date.
 
@@ -99,6 +100,7 @@ async def build(
         fetch: Fetches pages.
         embed: Makes vectors with the setting's model; None leaves words alone.
         progress: Told how far it is.
+        readers: Read the documents; new ones where None. They are closed at the end.
 
     Returns:
         What was done. What can't be read is in it, by name; if the base holds an older version of it, that one stays.
@@ -108,29 +110,28 @@ async def build(
         StoreError: The store can't be written.
     """
     report = Report()
-    found = await _in_thread(gather, setting.roots)
+    found = await in_thread(gather, setting.roots)
     report.problems += found.problems
     report.others = found.others
-    with store.building() as writer:
+    with closing(readers or Readers()) as readers, store.building() as writer:
         for done, item in enumerate(found.items):
             progress(Progress("reading", done, len(found.items), item.name))
             try:
-                await _document(writer, item, fetch, report)
+                await _document(writer, item, fetch, readers, report)
             except UnreadableError as error:
                 report.problems.append(Problem(item.name, f"was skipped: {error}"))
-        unread = {problem.name for problem in found.problems}
         here = {item.source for item in found.items}
-        for source, document in [*writer.documents.items()]:
-            if source not in here and document.name not in unread:
-                await _in_thread(writer.remove, source)
+        for source in [*writer.documents]:
+            if source not in here and not found.unseen(source):
+                await in_thread(writer.remove, source)
                 report.removed += 1
         if embed is not None and setting.model:
             await _embed(writer, setting.model, embed, report, progress)
-        await _in_thread(writer.finish, setting)
+        await in_thread(writer.finish, setting)
     return report
 
 
-async def _document(writer: Build, item: Item, fetch: Fetch, report: Report) -> None:
+async def _document(writer: Build, item: Item, fetch: Fetch, readers: Readers, report: Report) -> None:
     """Bring one document up to date.
 
     Raises:
@@ -146,19 +147,20 @@ async def _document(writer: Build, item: Item, fetch: Fetch, report: Report) -> 
     digest = read_with + hashlib.sha256(data + media_type.encode()).hexdigest()
     document = Document(source=item.source, name=item.name, size=len(data), mtime=item.mtime, digest=digest)
     if known and same_name and known.digest == digest:
-        await _in_thread(writer.touch, msgspec.structs.replace(document, title=known.title))
+        await in_thread(writer.touch, msgspec.structs.replace(document, title=known.title))
         report.unchanged += 1
         return
-    reading = await _in_thread(_read, data, item.name, media_type)
-    cut = await _in_thread(passages, reading.blocks)
-    await _in_thread(writer.put, msgspec.structs.replace(document, title=reading.title), cut)
-    report.passages += len(cut)
+    content = await readers.read(data, item.name, media_type)
+    if content.unreadable:
+        raise UnreadableError(content.unreadable)
+    await in_thread(writer.put, msgspec.structs.replace(document, title=content.title), content.passages)
+    report.passages += len(content.passages)
     if known:
         report.changed += 1
     else:
         report.added += 1
-    if reading.note:
-        report.notes.append(Problem(item.name, reading.note))
+    if content.note:
+        report.notes.append(Problem(item.name, content.note))
 
 
 async def _bytes(item: Item, fetch: Fetch) -> tuple[bytes, str]:
@@ -169,7 +171,7 @@ async def _bytes(item: Item, fetch: Fetch) -> tuple[bytes, str]:
             raise UnreadableError(error.message) from None
         return page.data, page.media_type
     try:
-        return await _in_thread(_file, Path(item.source)), ""
+        return await in_thread(_file, Path(item.source)), ""
     except OSError as error:
         raise UnreadableError(f"it can't be read ({(error.strerror or 'unknown').lower()})") from None
 
@@ -182,28 +184,19 @@ def _file(path: Path) -> bytes:
     return data
 
 
-def _read(data: bytes, name: str, media_type: str) -> Reading:
-    try:
-        return choice.read(data, name, media_type)
-    except UserError as error:  # a reader that isn't installed
-        raise UnreadableError(f"{error.message} {error.hint}") from None
-    except (RecursionError, MemoryError) as error:
-        raise UnreadableError(f"it is more than can be read ({type(error).__name__})") from None
-
-
 async def _embed(
     writer: Build, model: str, embed: Embed, report: Report, progress: Callable[[Progress], None]
 ) -> None:
     """Make the vectors that are missing. What a provider refuses is told; words are found without vectors."""
     try:
-        await _in_thread(
+        await in_thread(
             writer.put_vectors, model, []
         )  # before anybody is paid for vectors that can't be kept
     except UserError as error:
         report.problems.append(Problem(f"vectors of {model}", f"are not made: {error.message} {error.hint}"))
         return
     last = b""
-    while rows := await _in_thread(_next_texts, writer, model, last):
+    while rows := await in_thread(_next_texts, writer, model, last):
         last = rows[-1][0]
         progress(Progress("embedding", report.embedded, 0))
         parts = [rows[at : at + EMBED_TEXTS] for at in range(0, len(rows), EMBED_TEXTS)]
@@ -216,7 +209,7 @@ async def _embed(
                 failed = failed or vectors
                 continue
             pairs = [(digest, vector) for (digest, _), vector in zip(part, vectors, strict=True)]
-            await _in_thread(writer.put_vectors, model, pairs)
+            await in_thread(writer.put_vectors, model, pairs)
             report.embedded += len(pairs)
         if isinstance(failed, VeError):
             report.problems.append(
@@ -229,13 +222,3 @@ async def _embed(
 
 def _next_texts(writer: Build, model: str, after: bytes) -> list[tuple[bytes, str]]:
     return writer.unembedded(model, EMBED_TEXTS * EMBED_AT_ONCE, after=after)
-
-
-async def _in_thread(function: Callable[..., _Value], *arguments: Any) -> _Value:
-    """Run a function on a thread; a cancellation waits for its end, so that nothing is written afterwards."""
-    running = asyncio.ensure_future(asyncio.to_thread(function, *arguments))
-    try:
-        return await asyncio.shield(running)
-    except asyncio.CancelledError:
-        await asyncio.wait([running])
-        raise

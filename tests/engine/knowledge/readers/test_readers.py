@@ -319,7 +319,7 @@ BOMB = '<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]><w:document><w:t
         (zipped(word__document="<a>" * 500 + "</a>" * 500), "x.docx", "nested too deep"),
         (docx(""), "x.docx", "holds no text"),
         (zipped(word__document="<a/>")[:60], "x.docx", "broken"),
-        (b"", "x.txt", "holds no text"),
+        (b"", "x.txt", "is empty"),
         (b"\x7fELF" + b"\0\1" * 5000, "x.txt", "binary"),
         (b"\xff\xfe\x00", "x.txt", "marked as utf-16"),
         (bytes(range(128, 256)) * 4, "x.txt", "no text in UTF-8"),

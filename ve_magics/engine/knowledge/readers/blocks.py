@@ -12,6 +12,12 @@ _FORMS = re.compile(
     r"[\u00a0\u2e80-\u2fdf\uf900-\ufaff\ufb00-\ufdfb\ufe70-\ufefc\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\uff65-\uffdc"
     r"\U0002f800-\U0002fa1f]+"
 )
+_MARK = (
+    r"[\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u0610-\u061a\u064b-\u065f\u06d6-\u06ed\u1ab0-\u1aff\u1dc0-\u1dff"
+    r"\u20d0-\u20ff\u3099\u309a\ufe20-\ufe2f]"
+)
+_STACKED = re.compile(rf"({_MARK}{{30}}){_MARK}+")
+"""More marks on one letter than any script sets (Unicode's stream-safe text); sorting them takes time without end."""
 _LINE_END = re.compile(r"\r\n?|[\x0c\x85\u2028\u2029]")
 
 
@@ -61,7 +67,8 @@ def clean(text: str) -> str:
 
     Marks that carry meaning or belong to a script stay, though search takes them for plain ones: `x²`, `①`, `，`.
     """
-    plain = _FORMS.sub(lambda found: unicodedata.normalize("NFKC", found[0]), lined(text))
+    plain = _STACKED.sub(r"\1", lined(text))
+    plain = _FORMS.sub(lambda found: unicodedata.normalize("NFKC", found[0]), plain)
     return unicodedata.normalize("NFC", plain)
 
 

@@ -13,6 +13,11 @@ from ve_magics.engine.knowledge.readers.encodings import decoded
 VERSION = 1
 """Goes up whenever the same bytes give other blocks, so that every document is read anew."""
 
+SMALL = 32 * 1024
+"""Bytes of a text that takes no longer than a moment, however it is made."""
+SMALL_PAGE = 4 * 1024
+"""The same of a web page: the standard library's parser can be led to look through all of it again and again."""
+
 MARKDOWN = frozenset({".md", ".markdown", ".mdown", ".mkd", ".qmd", ".rmd"})
 PLAIN = frozenset({".txt", ".text", ".rst", ".adoc", ".org", ".log", ".tex", ".srt", ".vtt", ""})
 CODE = frozenset(
@@ -84,10 +89,35 @@ CODE = frozenset(
     ]
 )
 HTML = frozenset({".html", ".htm", ".xhtml"})
-WHOLE = frozenset({*MARKDOWN, *PLAIN, *CODE, *HTML, ".pdf", ".docx", ".pptx", ".ipynb", ".csv", ".tsv"}) - {
-    ""
+OTHERS = {
+    **dict.fromkeys(
+        (".xlsx", ".xlsm", ".xls", ".ods"), "no reader knows spreadsheets: save its sheets as CSV"
+    ),
+    **dict.fromkeys(
+        (".epub", ".mobi"), "no reader knows e-books: convert it to HTML, with pandoc for instance"
+    ),
+    **dict.fromkeys((".doc", ".odt", ".rtf", ".pages"), "no reader knows this format: save it as .docx"),
+    **dict.fromkeys((".ppt", ".odp", ".key"), "no reader knows this format: save it as .pptx"),
 }
-"""What a folder is searched for."""
+"""Documents that people take for readable, each with what to do about it."""
+WHOLE = frozenset(
+    {
+        *MARKDOWN,
+        *PLAIN,
+        *CODE,
+        *HTML,
+        *OTHERS,
+        ".pdf",
+        ".docx",
+        ".docm",
+        ".pptx",
+        ".pptm",
+        ".ipynb",
+        ".csv",
+        ".tsv",
+    }
+) - {"", ".key"}
+"""What a folder is searched for; a `.key` there is a secret more often than a presentation."""
 NAMES = frozenset(
     {"makefile", "dockerfile", "readme", "license", "changelog", "authors", "notice", "copying"}
 )
@@ -123,10 +153,11 @@ def read(data: bytes, name: str, media_type: str = "") -> Reading:
         UnreadableError: It is encrypted, broken, a binary file, or holds no text.
         MissingExtraError: Its format needs a package that isn't installed.
     """
-    kind, _, parameters = media_type.partition(";")
-    suffix = _TYPES.get(kind.strip().lower()) or PurePath(name.lower()).suffix
-    if data.startswith(b"%PDF-"):
-        suffix = ".pdf"
+    if not data:
+        raise UnreadableError("it is empty")
+    suffix, parameters = _suffix(data, name, media_type)
+    if suffix in OTHERS:
+        raise UnreadableError(OTHERS[suffix])
     if suffix in _BINARY:
         reading = _BINARY[suffix](data)
     else:
@@ -143,6 +174,20 @@ def read(data: bytes, name: str, media_type: str = "") -> Reading:
             blocks=[block._replace(kind="paragraph", level=0) for block in reading.blocks]
         )
     return reading
+
+
+def at_once(data: bytes, name: str, media_type: str = "") -> bool:
+    """Whether a document is read in a moment, however it is made; the arguments are those of `read`."""
+    suffix, _ = _suffix(data, name, media_type)
+    most = 0 if suffix in _BINARY else SMALL_PAGE if suffix in HTML else SMALL
+    return len(data) <= most
+
+
+def _suffix(data: bytes, name: str, media_type: str) -> tuple[str, str]:
+    """Return the end of a name that says how a document is read, and the parameters of its media type."""
+    kind, _, parameters = media_type.partition(";")
+    suffix = _TYPES.get(kind.strip().lower()) or PurePath(name.lower()).suffix
+    return ".pdf" if data.startswith(b"%PDF-") else suffix, parameters
 
 
 def _text(data: bytes, suffix: str, parameters: str) -> tuple[str, str]:
@@ -178,6 +223,6 @@ def _of_text(text: str, suffix: str) -> Reading:
 
 _BINARY: dict[str, Callable[[bytes], Reading]] = {
     ".pdf": pdf.read,
-    ".docx": office.read_docx,
-    ".pptx": office.read_pptx,
+    **dict.fromkeys((".docx", ".docm"), office.read_docx),
+    **dict.fromkeys((".pptx", ".pptm"), office.read_pptx),
 }

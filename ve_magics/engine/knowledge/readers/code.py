@@ -14,7 +14,7 @@ _WORDS_BEFORE = (
 _KINDS = "def|class|function\\*?|func|fn|fun|interface|struct|enum|trait|impl|module|record|object"
 _MORE_KINDS = "namespace|type|protocol|sub|proc|macro|CREATE|create"
 _DEFINITION = re.compile(rf"(?:(?:{_WORDS_BEFORE}) )*(?:{_KINDS}|{_MORE_KINDS})\s+[\w\"`(\[<*]")
-_NAME = re.compile(rf"(?:{_KINDS})\s+(?:\([^)]*\)\s*)?(\w+)")
+_NAME = re.compile(rf"(?:{_KINDS})\s+(?:\([^()]{{0,200}}\)\s*)?(\w+)")
 _ABOVE = re.compile(r"(?:@|#|//|/\*|\*|--|;|\"\"\"|''')")
 
 

@@ -155,6 +155,14 @@ class _Page(HTMLParser):
         if rows:
             self.blocks.append(Block("\n".join(rows), "table", line=self.getpos()[0]))
 
+    def parse_marked_section(self, i: int, report: bool = True) -> int:
+        """Pass over `<![…`: what is no marked section is a comment, as browsers take it."""
+        try:
+            return super().parse_marked_section(i, report)
+        except AssertionError:  # what the standard library makes of it
+            end = self.rawdata.find(">", i)
+            return len(self.rawdata) if end < 0 else end + 1
+
     def flush(self) -> None:
         """End the block that is open."""
         if self._rows is not None and self._depth:

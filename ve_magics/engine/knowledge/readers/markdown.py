@@ -9,7 +9,7 @@ from ve_magics.engine.knowledge.readers.blocks import Block, Reading
 _HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*$")
 _UNDERLINE = re.compile(r" {0,3}(=+|-+)[ \t]*$")
 _FENCE = re.compile(r"[ \t]*(?:[>*+-] ?)*(`{3,}|~{3,})")
-_RULE = re.compile(r"[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$")
+_RULE = re.compile(r"\|?[ \t]*+:?-++:?[ \t]*+(?:\|[ \t]*+:?-++:?[ \t]*+)*+\|?$")
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _LINK = re.compile(r"!?\[([^\[\]\n]*)\]\([^()\s]*(?:[ \t]+\"[^\"\n]*\")?\)")
 _FRONT = re.compile(r"---\n(.*?)\n(?:---|\.\.\.)(?:\n|$)", re.DOTALL)
@@ -30,7 +30,10 @@ def read(text: str, *, page: int = 0, line: int = 1) -> Reading:
         named = _FRONT_TITLE.search(front[1])
         title = named[1] if named else ""
         first = front[0].count("\n")
-    text = _COMMENT.sub(lambda found: "\n" * found[0].count("\n"), text)
+    end = (
+        text.rfind("-->") + 3
+    )  # behind the last end no comment is looked for: each begin would look to the very end
+    text = _COMMENT.sub(lambda found: "\n" * found[0].count("\n"), text[:end]) + text[end:]
     blocks = _Blocks(text.split("\n"), first, page, line).read()
     headings = [block for block in blocks if block.kind == "heading"]
     return Reading(blocks, title or (headings[0].text if headings else ""))
@@ -64,7 +67,7 @@ class _Blocks:
                 self._open
                 and "|" in self._open[-1]
                 and "|" in line + "|"
-                and _RULE.match(line)
+                and _RULE.match(line.strip())
                 and "-" in line
             ):
                 self._table()

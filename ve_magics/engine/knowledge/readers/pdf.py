@@ -39,7 +39,9 @@ def read(data: bytes) -> Reading:
         except pdfium.PdfiumError as error:
             encrypted = getattr(error, "err_code", None) == _PASSWORD or "password" in str(error).lower()
             raise UnreadableError(
-                "it is encrypted: save it without a password" if encrypted else "it is a broken PDF"
+                "it is encrypted: save it without a password"
+                if encrypted
+                else "it is a broken PDF: save it anew"
             ) from None
         try:
             title = str(document.get_metadata_dict().get("Title") or "")
@@ -51,7 +53,9 @@ def read(data: bytes) -> Reading:
             document.close()
     blocks = [block for number, text in enumerate(pages, 1) for block in _paragraphs(clean(text), number)]
     if not blocks:
-        raise UnreadableError("it holds pictures of text and no text")
+        raise UnreadableError(
+            "it holds pictures of text and no text: recognise it first, with ocrmypdf for instance"
+        )
     return Reading(blocks, clean(title).strip(), f"its last {cut:,} pages were left out" if cut else "")
 
 
@@ -91,8 +95,8 @@ def _paragraphs(text: str, page: int) -> list[Block]:
 
 
 def _joined(text: str, line: str) -> str:
-    if _HYPHEN.search(text) and line[0].islower():
+    if _HYPHEN.search(text[-2:]) and line[0].islower():
         return text[:-1] + line
-    if _WIDE_END.search(text) and _WIDE_START.match(line):
+    if _WIDE_END.search(text[-1:]) and _WIDE_START.match(line):
         return text + line
     return f"{text} {line}"
