@@ -198,6 +198,14 @@ def test_a_thousand_calls_at_once_are_cut() -> None:
     assert "[995 more calls were dropped: at most 5 are made at once]" in result.text
 
 
+def test_blank_arguments_are_an_empty_object() -> None:
+    """A call without arguments, or with white space for them, goes back to the provider as a JSON object."""
+    _, asks, _ = follow(
+        course(ASKED, TOOLS, LIMITS), in_turn(wants(("unknown", ""), ("unknown", "\r\n ")), says("Sorry."))
+    )
+    assert [call.arguments for call in asks[1].request.messages[1].tool_calls] == ["{}", "{}"]
+
+
 def test_broken_and_huge_arguments_are_told_and_not_kept() -> None:
     """Arguments that are no JSON object go back to the model as its mistake, cut, so that no provider chokes on them."""
     huge = '{"a": "' + "x" * 10_000_000 + '"}'

@@ -175,7 +175,7 @@ def _sound(call: ToolCall, taken: set[str]) -> ToolCall:
         id_ = f"call_{number}"
         number += 1
     taken.add(id_)
-    arguments = call.arguments or "{}"
+    arguments = call.arguments if call.arguments.strip() else "{}"
     try:
         decode_arguments(arguments)
     except ToolArgumentsError:
