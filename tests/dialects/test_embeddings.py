@@ -162,3 +162,10 @@ def test_what_is_written_is_read_again(packed: bool) -> None:
     body = encode_response(response, EmbedRequest(model="m", inputs=("a", "b"), packed=packed))
     assert decode_response(body, OPENAI, 2) == response
     assert (b'"embedding":"' in body) is packed
+
+
+@pytest.mark.parametrize("count", ["-5", "1000000000000", "9223372036854775807"])
+def test_counts_that_make_no_sense_are_not_believed(count: str) -> None:
+    """Nobody is paid a negative sum, and no number is too large for the books."""
+    told = b'{"data": [{"embedding": [1.0]}], "usage": {"prompt_tokens": %s, "cost": -1}}' % count.encode()
+    assert decode_response(told, OPENAI, 1).usage == Usage()

@@ -13,6 +13,7 @@ from ve_magics.dialects.contract import WireRequest
 from ve_magics.dialects.extras import with_extra
 from ve_magics.dialects.failures import is_html, page_reply
 from ve_magics.dialects.fields import Fields, bad, decode_object
+from ve_magics.dialects.loose import believed_cost, believed_count
 from ve_magics.errors import DecodeError, UnsupportedError
 from ve_magics.messages import Extra, Usage
 from ve_magics.providers import Provider
@@ -151,8 +152,8 @@ def _decode(body: bytes) -> EmbedResponse:
     )
     usage = None
     if reply.usage is not None:
-        read = reply.usage.prompt_tokens or reply.usage.total_tokens or 0
-        usage = Usage(input=read, cost=reply.usage.cost)
+        read = believed_count(reply.usage.prompt_tokens) or believed_count(reply.usage.total_tokens)
+        usage = Usage(input=read, cost=believed_cost(reply.usage.cost))
     return EmbedResponse(
         vectors=tuple(_unpacked(row.embedding) for _, row in rows), model=reply.model or "", usage=usage
     )
@@ -168,7 +169,7 @@ def _unpacked(value: list[float] | str) -> tuple[float, ...]:
 def _decode_gemini(body: bytes) -> EmbedResponse:
     reply = msgspec.json.decode(body, type=_GeminiReply)
     told = reply.usage_metadata
-    usage = None if told is None else Usage(input=told.prompt_token_count or 0)
+    usage = None if told is None else Usage(input=believed_count(told.prompt_token_count))
     return EmbedResponse(vectors=tuple(tuple(row.values) for row in reply.embeddings), usage=usage)
 
 

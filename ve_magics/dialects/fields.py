@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import msgspec
 
 from ve_magics.dialects.nesting import too_deep
 from ve_magics.errors import BadRequestError
+
+_LARGEST = sys.float_info.max
 
 
 def bad(message: str, param: str | None = None, code: str = "invalid_value") -> BadRequestError:
@@ -90,6 +93,8 @@ class Fields:
         value = self._typed(name, (int, float), "an integer")
         if value is None:
             return None
+        if abs(value) >= 2**63:
+            raise bad(f"{self.at(name)} is too large.", self.at(name))
         if value != int(value):
             raise bad(f"{self.at(name)} must be an integer.", self.at(name), "invalid_type")
         if least is not None and value < least:
@@ -99,6 +104,8 @@ class Fields:
     def number(self, name: str) -> float | None:
         """Take a number."""
         value = self._typed(name, (int, float), "a number")
+        if value is not None and abs(value) > _LARGEST:
+            raise bad(f"{self.at(name)} is too large.", self.at(name))
         return None if value is None else float(value)
 
     def items(self, name: str) -> list[Any] | None:

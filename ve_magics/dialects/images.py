@@ -14,6 +14,7 @@ from ve_magics.dialects.contract import WireRequest
 from ve_magics.dialects.extras import with_extra
 from ve_magics.dialects.failures import failure, is_html, page_reply
 from ve_magics.dialects.fields import Fields, decode_object
+from ve_magics.dialects.loose import believed_cost, believed_count
 from ve_magics.errors import DecodeError, UnsupportedError
 from ve_magics.messages import Extra, Image, Usage
 from ve_magics.providers import Provider
@@ -199,12 +200,16 @@ def _decode(body: bytes) -> ImageResponse:
     told = reply.usage
     usage = None
     if told is not None:
-        usage = Usage(input=told.input_tokens or 0, output=told.output_tokens or 0, cost=told.cost)
+        usage = Usage(
+            input=believed_count(told.input_tokens),
+            output=believed_count(told.output_tokens),
+            cost=believed_cost(told.cost),
+        )
     return ImageResponse(
         images=tuple(_picture(row.b64_json or "", "", row.url or "") for row in reply.data),
         prompts=tuple(row.revised_prompt for row in reply.data if row.revised_prompt),
         usage=usage,
-        created=int(reply.created or 0),
+        created=believed_count(reply.created),
     )
 
 
@@ -228,8 +233,12 @@ def _decode_gemini(body: bytes) -> ImageResponse:
     told = reply.usage_metadata
     usage = None
     if told is not None:
-        made = told.candidates_token_count + told.thoughts_token_count
-        usage = Usage(input=told.prompt_token_count, output=made, reasoning=told.thoughts_token_count)
+        thoughts = believed_count(told.thoughts_token_count)
+        usage = Usage(
+            input=believed_count(told.prompt_token_count),
+            output=believed_count(told.candidates_token_count) + thoughts,
+            reasoning=thoughts,
+        )
     return ImageResponse(images=tuple(images), usage=usage)
 
 
@@ -280,5 +289,10 @@ def encode_response(response: ImageResponse, *, created: int = 0) -> bytes:
     reply: dict[str, Any] = {"created": response.created or created, "data": rows}
     if response.usage is not None:
         read, made = response.usage.input, response.usage.output
-        reply["usage"] = {"input_tokens": read, "output_tokens": made, "total_tokens": read + made}
+        reply["usage"] = {
+            "input_tokens": read,
+            "input_tokens_details": {"text_tokens": read, "image_tokens": 0},  # a prompt is all that is taken
+            "output_tokens": made,
+            "total_tokens": read + made,
+        }
     return msgspec.json.encode(reply)

@@ -35,6 +35,16 @@ def decode_json(text: str | bytes) -> Any:
     return value
 
 
+def believed_count(number: float | None) -> int:
+    """Return a number of tokens that a provider tells; 0 where it makes no sense."""
+    return int(number) if number is not None and 0 < number < 1e12 else 0
+
+
+def believed_cost(number: float | None) -> float | None:
+    """Return the US dollars that a provider tells; None where they make no sense."""
+    return number if number is not None and 0 <= number < 1e9 else None
+
+
 def _holders(text: str | bytes) -> int:
     """Return how many lists and objects there can be at most."""
     if isinstance(text, bytes):

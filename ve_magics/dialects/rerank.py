@@ -11,6 +11,7 @@ from ve_magics.dialects.contract import WireRequest
 from ve_magics.dialects.extras import with_extra
 from ve_magics.dialects.failures import is_html, page_reply
 from ve_magics.dialects.fields import Fields, bad, decode_object
+from ve_magics.dialects.loose import believed_cost, believed_count
 from ve_magics.errors import DecodeError, UnsupportedError
 from ve_magics.messages import Extra, Usage
 from ve_magics.providers import Provider
@@ -116,7 +117,8 @@ def decode_response(body: bytes, provider: Provider, count: int) -> RerankRespon
     told = None if isinstance(reply, list) else reply.usage
     usage = None
     if told is not None:
-        usage = Usage(input=told.prompt_tokens or told.total_tokens or 0, cost=told.cost)
+        read = believed_count(told.prompt_tokens) or believed_count(told.total_tokens)
+        usage = Usage(input=read, cost=believed_cost(told.cost))
     model = "" if isinstance(reply, list) else reply.model or ""
     ranked.sort(key=lambda row: (-row.score, row.index))
     return RerankResponse(results=tuple(ranked), model=model, usage=usage)

@@ -13,6 +13,7 @@ def advise(error: RequestError, target: Target, config: Config) -> None:
     error.target = str(target)
     if not error.hint:
         error.hint = advice(error, target, config)
+        error.client_hint = client_advice(error, target, config)
 
 
 def advice(error: RequestError, target: Target, config: Config) -> str:
@@ -52,3 +53,27 @@ def advice(error: RequestError, target: Target, config: Config) -> str:
             return "Check the network and base_url; %ve doctor looks for the cause."
         case _:
             return ""
+
+
+def client_advice(error: RequestError, target: Target, config: Config) -> str | None:
+    """Return what a client of the server can do about a failure; None where `advice` says it as well."""
+    provider = config.provider(target.provider)
+    match error.kind:
+        case "authentication":
+            return f"The server has no key for {provider.name} that is good; its owner can set one."
+        case "permission":
+            return f"The server's key of {provider.name} may not use {target.model}, or not from there."
+        case "model_not_found":
+            return "GET /v1/models lists what is configured here."
+        case "quota":
+            return f"Credit or a spend limit at {provider.name} is used up; choose another model."
+        case "context_length":
+            return "Send less, or choose a model with a larger context."
+        case "timeout" if isinstance(error, TimedOutError):
+            return "Choose another model; the server's owner can raise the limit under [deadlines]."
+        case "network" if isinstance(error, ConnectFailedError) and provider.local:
+            return f"The server's owner can start {provider.name}; or choose another model."
+        case "network":
+            return "Try again; the server's owner can check the network and base_url."
+        case _:
+            return None

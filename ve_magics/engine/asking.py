@@ -314,8 +314,10 @@ def exhausted(
         message = f"{names[0]} failed {len(failures)} times: {last.message}"
     else:
         message = f"{names[0]} failed: {last.message}"
-    hint = last.hint
+    error = RouteExhaustedError(message, attempts=failures, hint=last.hint)
+    error.client_hint = last.client_hint
     if refusals:
         target, refusal = refusals[0]
-        hint = f"{target} was not asked: {refusal.message} {refusal.hint}".rstrip()
-    return RouteExhaustedError(message, attempts=failures, hint=hint)
+        error.hint = f"{target} was not asked: {refusal.message} {refusal.hint}".rstrip()
+        error.client_hint = f"{target} was not asked: {refusal.message}"
+    return error

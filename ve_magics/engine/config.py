@@ -293,7 +293,9 @@ class Config:
         variables = [spec.removeprefix("env:") for spec in specs if spec.startswith("env:")]
         variable = next(iter(variables or provider.key_names), "")
         hint = f"Set {variable}, or type: %ve key {name}" if variable else f"Type: %ve key {name}"
-        raise MissingKeyError(f"No key for {name}.", hint=hint)
+        error = MissingKeyError(f"No key for {name}.", hint=hint)
+        error.client_hint = "The server's owner can set one; or choose another model."
+        raise error
 
     def key_faults(self) -> tuple[str, ...]:
         """Return why keys that are there can't be used, a line each."""
@@ -419,11 +421,13 @@ class Config:
                 return Target(maker, model)
         if makers:
             self.key(makers[0])
+        model = model[:200]
         near = catalog.nearest(model, self.names())
-        hint = (
-            f"Did you mean {' or '.join(near)}?" if near else "Name it provider/model; %ve models lists them."
-        )
-        raise UnknownModelError(f"Nobody here serves a model {model!r}.", nearest=near, hint=hint)
+        how = f"Did you mean {' or '.join(near)}?" if near else "Name it provider/model;"
+        hint = how if near else f"{how} %ve models lists them."
+        error = UnknownModelError(f"Nobody here serves a model {model!r}.", nearest=near, hint=hint)
+        error.client_hint = how if near else f"{how} GET /v1/models lists them."
+        raise error
 
     def midstream(self, model: str) -> Midstream:
         """Return what happens to an answer of this model that breaks after its first token, as the user set it."""

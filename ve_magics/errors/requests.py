@@ -212,6 +212,7 @@ class InterruptedStreamError(RequestError):
 
     def __init__(self, message: str, *, cause: RequestError, partial: str = "") -> None:
         super().__init__(message, hint=cause.hint, request_id=cause.request_id, target=cause.target)
+        self.client_hint = cause.client_hint
         self.kind = cause.kind
         self.cause = cause
         self.partial = partial

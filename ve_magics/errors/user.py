@@ -11,9 +11,14 @@ class VeError(Exception):
     Args:
         message: What happened, one line.
         hint: What the reader can do about it; empty where nothing is known.
+
+    Attributes:
+        client_hint: What a client of the server can do about it, where `hint` speaks of magics, flags or keys that
+            only a notebook has; None where `hint` is fit for both.
     """
 
     http_status: int = 500
+    client_hint: str | None = None
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)

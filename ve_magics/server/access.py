@@ -48,7 +48,7 @@ class Grant(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         """
         if not self.allows(model):
             raise PermissionDeniedError(
-                f"This token may not use {model}.",
+                f"This token may not use {model[:200]}.",
                 status=403,
                 code="model_not_allowed",
                 hint=f"It may use: {', '.join(self.models)}.",

@@ -97,11 +97,13 @@ def unknown_path(method: str, path: str) -> NotFoundError:
 
 
 def told(error: Exception) -> VeError:
-    """Return what may be told of an error: ours as it is; of any other only that there was one.
+    """Return what may be told of an error: ours in words for clients; of any other only that there was one.
 
     The log gets the error's class and place and nothing of its text, which could hold a prompt or a key.
     """
     if isinstance(error, VeError):
+        if error.client_hint is not None:
+            error.hint = error.client_hint
         return error
     place, trace = "", error.__traceback__
     while trace is not None:
