@@ -55,6 +55,7 @@ def test_saved_outputs_are_the_same_when_replayed(tmp_path: Path, monkeypatch: p
     assert output.output_type == "display_data"
     assert sorted(output.data) == ["text/markdown", "text/plain"]
     assert output.data["text/markdown"].startswith("### sim/tutor\n\n")
+    assert "\n\n---\n\n### sim/thinker\n\n" in output.data["text/markdown"]
     assert "| sim/thinker |" in output.data["text/markdown"].replace("&#47;", "/")
     assert output.data == again.data
     facts, facts_again = output.metadata["ve_magics"], again.metadata["ve_magics"]

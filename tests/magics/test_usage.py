@@ -126,6 +126,18 @@ def test_output_holds_table_and_chart(bench: Any) -> None:
     assert "url" not in chart["data"]
 
 
+def test_the_chart_lies_on_any_page(bench: Any) -> None:
+    """It has no ground of its own, its ink is read on white and on black, and where nothing cost anything no bars stand."""
+    spend(bench, "free", 0.0)
+    chart = bench.run("%ve usage --all").outputs[0][VEGA_LITE]
+    assert [view["title"]["text"] for view in chart["hconcat"]][:2] == ["model", "calls"]
+    assert chart["background"] == "transparent"
+    ink = int(chart["config"]["text"]["color"][1:3], 16) / 255
+    light = ((ink + 0.055) / 1.055) ** 2.4
+    assert min(1.05 / (light + 0.05), (light + 0.05) / 0.0556) > 4
+    assert chart["config"]["title"] == chart["config"]["text"]
+
+
 @pytest.mark.parametrize("by", ["model", "day"])
 def test_a_long_table_is_added_up_at_its_end(by: str) -> None:
     """Of many rows the dearest, or the last days, are shown; the rest is one row, and nothing is lost."""

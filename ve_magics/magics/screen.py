@@ -7,7 +7,6 @@ import sys
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-
 _HOLD = (
     "queueMicrotask(() => { try { const area = element.closest('.jp-OutputArea');"
     " area.style.minHeight = area.offsetHeight + 'px' } catch {} })"

@@ -39,6 +39,8 @@ _FIGURES = (
 _DAY = 86_400
 _ROWS = 60
 """Rows that are shown; the ones that cost least are added up below them."""
+_INK = "#767676"
+"""Text that can be read on a white page and on a black one: the chart lies on the page's own ground."""
 _CHARACTER = 5.7
 _WIDEST = 200
 """Pixels of a character in the chart, and of its widest column."""
@@ -205,10 +207,15 @@ def chart(
         "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
         "title": title,
         "data": {"values": values},
-        "hconcat": [columns[0], bars, *sorted(columns[1:], key=lambda view: view["title"]["text"] != _COST)],
+        "hconcat": [
+            columns[0],
+            *([bars] if any(costs) else []),
+            *sorted(columns[1:], key=lambda view: view["title"]["text"] != _COST),
+        ],
         "spacing": 8,
         "resolve": {"scale": {"y": "shared"}},
-        "config": {"view": {"stroke": None}},
+        "background": "transparent",
+        "config": {"view": {"stroke": None}, "title": {"color": _INK}, "text": {"color": _INK}},
     }
 
 

@@ -68,7 +68,7 @@ def test_sections_grow_together_in_one_output() -> None:
     assert paper.log == []
     display.tick(0.15)
     assert paper.shown == (
-        "### a/one\n\n*waiting for the model…*\n\n### b/&lt;two>\n\n*waiting for the model…*"
+        "### a/one\n\n*waiting for the model…*\n\n---\n\n### b/&lt;two>\n\n*waiting for the model…*"
     )
     events: list[tuple[int, Event]] = [
         (0, TextDelta("Hello **wor")),
@@ -98,7 +98,7 @@ def test_a_finished_section_is_frozen_while_others_go_on() -> None:
     display.freeze(0, section("a/one", "Done."), "1.2 s · 3 tokens")
     display.add(1, TextDelta("Still"))
     display.tick(0.2)
-    assert paper.shown == "### a/one\n\nDone.\n\n*1.2 s · 3 tokens*\n\n### b/two\n\nStill"
+    assert paper.shown == "### a/one\n\nDone.\n\n*1.2 s · 3 tokens*\n\n---\n\n### b/two\n\nStill"
 
 
 def test_an_answer_that_starts_over_says_so() -> None:

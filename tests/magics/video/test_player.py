@@ -11,7 +11,7 @@ import pytest
 
 from ve_magics.magics.video.player import MAX_POSTER, player, relative_url
 
-ALLOWED = {"src", "controls", "preload", "poster", "width", "height", "title", "href"}
+ALLOWED = {"src", "controls", "preload", "poster", "width", "height", "title", "href", "style"}
 
 
 class _Tags(HTMLParser):
@@ -40,7 +40,7 @@ def clip(tmp_path: Path) -> Path:
 
 
 def test_the_tag_needs_nothing_that_a_sanitizer_strips(clip: Path, tmp_path: Path) -> None:
-    """One video tag with its address on itself, no script, style or source; a link and the facts below it."""
+    """One video tag with its address and its place on itself, no script or source; a link and the facts below it."""
     shown = player(clip, directory=tmp_path, width=1280, height=720, duration=4.04, title='A "cat"')
     video, paragraph, link = tags(shown["text/html"])
     assert (video[0], paragraph[0], link[0]) == ("video", "p", "a")
@@ -48,9 +48,27 @@ def test_the_tag_needs_nothing_that_a_sanitizer_strips(clip: Path, tmp_path: Pat
     assert (
         video[1]["src"] == link[1]["href"] == "%E8%A7%86%E9%A2%91%20%231/a%20%22b%22%20%26%20%3Cc%3E%25.mp4"
     )
-    assert video[1]["width"] == "640"
+    assert (video[1]["width"], video[1]["height"]) == ("640", "360")
     assert video[1]["title"] == 'A "cat"'
     assert shown["text/plain"] == '视频 #1/a "b" & <c>%.mp4 · 4.0 s · 1280×720 · 3.1 MB'
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"),
+    [
+        ((360, 640), ("360", "640")),
+        ((1080, 1920), ("640", "1138")),
+        ((320, None), ("320", None)),
+        ((None, 180), (None, None)),
+    ],
+)
+def test_its_place_is_kept_and_it_shrinks(
+    clip: Path, tmp_path: Path, size: tuple[int | None, int | None], shown: tuple[str | None, str | None]
+) -> None:
+    """Where the size is known the page doesn't move when the film loads, and a narrow window cuts nothing off."""
+    attributes = tags(player(clip, directory=tmp_path, width=size[0], height=size[1])["text/html"])[0][1]
+    assert (attributes.get("width"), attributes.get("height")) == shown
+    assert ("max-width: 100%" in (attributes.get("style") or "")) is (size[0] is not None)
 
 
 def test_embedding_has_a_limit(clip: Path, tmp_path: Path) -> None:

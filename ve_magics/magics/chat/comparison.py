@@ -14,6 +14,8 @@ from ve_magics.magics.failure import explain, one_line
 from ve_magics.magics.markdown.markdown import neutralise
 from ve_magics.magics.tables import markdown_table, money, text_table
 
+RULE = "\n\n---\n\n"
+"""What stands between two sections as Markdown: an answer may have headings larger than the name of its model."""
 HEAD = ("model", "tokens in", "tokens out", "cost, USD")
 """The columns of the table below the answers. Seconds vary from run to run and stand in the metadata."""
 
@@ -145,7 +147,7 @@ class Comparison(Mapping[str, Answer]):
         sections = [self.section(model) for model in self.models]
         rows = [section.figures for section in sections]
         return {
-            "text/markdown": "\n\n".join(
+            "text/markdown": RULE.join(
                 [*(section.whole_markdown for section in sections), markdown_table(HEAD, rows)]
             ),
             "text/plain": "\n\n".join(

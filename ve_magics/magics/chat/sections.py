@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
 from ve_magics.events import Event, ReasoningDelta, RefusalDelta, Restarted, TextDelta, ToolCallDelta
-from ve_magics.magics.chat.comparison import Section
+from ve_magics.magics.chat.comparison import RULE, Section
 from ve_magics.magics.failure import one_line
 from ve_magics.magics.growing import STEP, GrowingOutput, size_of
 from ve_magics.magics.markdown.markdown import neutralise
@@ -117,7 +117,7 @@ class SectionsDisplay:
             self._output.tick(now, self._markdown)
 
     def _markdown(self, waited: float) -> str:
-        return "\n\n".join(section.markdown(waited) for section in self._growing)
+        return RULE.join(section.markdown(waited) for section in self._growing)
 
     def _print_finished(self) -> None:
         while self._printed < len(self._sections):

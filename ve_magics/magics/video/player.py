@@ -1,8 +1,10 @@
 """A video as a cell's output that plays in a notebook which nobody has trusted yet.
 
-JupyterLab keeps `<video src>` in an untrusted notebook but strips `<source>`, styles and scripts, so the address
-stands on the tag itself. It resolves a relative `src` beside the notebook but leaves a `poster` alone, so the poster
-travels inside. Where no video plays (GitHub, a terminal), a line with a link and the facts remains.
+JupyterLab keeps `<video src>` in an untrusted notebook but strips `<source>` and scripts, so the address stands on
+the tag itself. Width and height keep its place on the page before anything of it is loaded; the style lets it shrink
+in a narrow window, and where a front end strips it the player is as wide as the film. JupyterLab resolves a relative
+`src` beside the notebook but leaves a `poster` alone, so the poster travels inside. Where no video plays (GitHub, a
+terminal), a line with a link and the facts remains.
 """
 
 from __future__ import annotations
@@ -77,7 +79,11 @@ def player(
     source = _data_uri(media_type, path.read_bytes()) if embedded else relative
     attributes = {"src": source, "controls": None, "preload": "metadata"}
     if width:
-        attributes["width"] = str(min(width, _WIDEST))
+        shown = min(width, _WIDEST)
+        attributes["width"] = str(shown)
+        if height:
+            attributes["height"] = str(round(height * shown / width))
+        attributes["style"] = "max-width: 100%; height: auto"
     if picture := _poster(poster):
         attributes["poster"] = picture
     if title:
