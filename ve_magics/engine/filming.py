@@ -135,7 +135,7 @@ class Filming:
             self.engine.check(asked, target.provider)
             self._gateway.config.key(target.provider)
             stem = "" if fresh else file_stem(request.prompt, key[:8])
-            self._check_budget([request], target)
+            self._check_budget([(request, parent)], target)
             directed = Directed(asked) if direct is None else await direct(asked)
             job = await self.engine.submit(
                 directed.request,
@@ -230,7 +230,7 @@ class Filming:
             VeError: One of them can't be made; the others were waited for.
         """
         await self.resume(notebook)
-        missing = []
+        missing: list[tuple[VideoRequest, Job | None]] = []
         for request, take, direct, parent in shots:
             asked = as_asked(request, target, parent)
             key = film_key(request, model, take, directed=direct is not None)
@@ -238,7 +238,7 @@ class Filming:
             if known is None:
                 if errors is None:
                     self.engine.check(asked, target.provider)
-                missing.append(request)
+                missing.append((request, parent))
             else:
                 self._made[key] = known
         self._check_budget(missing, target)
@@ -343,22 +343,22 @@ class Filming:
         ]
         return left[-1] if left else None
 
-    def _check_budget(self, requests: Sequence[VideoRequest], target: Target) -> None:
-        """Look whether these videos may be ordered together.
+    def _check_budget(self, orders: Sequence[tuple[VideoRequest, Job | None]], target: Target) -> None:
+        """Look whether these videos, each with the job that it changes, may be ordered together.
 
         Raises:
             BudgetError: They could pass a limit, or nobody knows what they cost.
         """
-        if self._purse is None or not self._purse.limited or not requests:
+        if self._purse is None or not self._purse.limited or not orders:
             return
-        prices = [self.price(request, target) for request in requests]
+        prices = [self.price(request, target, parent) for request, parent in orders]
         known = [price for price in prices if price is not None]
         if len(known) < len(prices) and not self._purse.limits.allow_unknown:
             hint = (
                 f'Give its price in your configuration: [prices."{target}"] second = … in dollars,'
                 " or set allow_unknown = true under [budget]."
             )
-            if any(request.seconds is None for request in requests):
+            if any(request.seconds is None for request, _ in orders):
                 hint = f"Name a length: --seconds N. {hint}"
             raise BudgetError(
                 f"There is a budget, and nobody knows what this video of {target} costs.", hint=hint
@@ -373,20 +373,32 @@ class Filming:
             notebook: Only this notebook's.
         """
         prices = (
-            self.price(job.request, Target(job.provider, job.model))
+            self.price(job.request, Target(job.provider, job.model), self._parent(job))
             for job in self.jobs.find(notebook=notebook, states=UNFINISHED)
             if job.remote != "succeeded"  # those are in the ledger
         )
         return sum(price for price in prices if price is not None)
 
-    def price(self, request: VideoRequest, target: Target) -> float | None:
-        """Return what a video would cost, in US dollars; None where that isn't known."""
+    def price(self, request: VideoRequest, target: Target, parent: Job | None = None) -> float | None:
+        """Return what a video would cost, in US dollars; None where that isn't known.
+
+        Args:
+            request: What is to be filmed.
+            target: Who is to make it.
+            parent: The job whose video it changes: where it names no length, it lasts as long.
+        """
         price = self._gateway.config.price(target)
         if price is None:
             return None
-        each = None if price.second is None or request.seconds is None else price.second * request.seconds
+        seconds = request.seconds if request.seconds is not None or parent is None else _length(parent)
+        if price.second == 0:
+            seconds = seconds or 0.0  # free, however long it is
+        each = None if price.second is None or seconds is None else price.second * seconds
         total = price.request if each is None else each + (price.request or 0.0)
         return None if total is None else total * (request.count or 1)
+
+    def _parent(self, job: Job) -> Job | None:
+        return self.jobs.get(job.parent) if job.parent else None
 
     async def _call(self, wire: WireRequest, provider: Provider) -> tuple[int, Mapping[str, str], bytes]:
         reply = await self._gateway.call(wire, provider, deadlines=CREATE)
@@ -398,7 +410,9 @@ class Filming:
     def _account(self, job: Job) -> float | None:
         """Write a made video into the books, once however often it is told; returns its cost."""
         target = Target(job.provider, job.model)
-        usage = Usage(seconds=job.seconds or job.request.seconds or 0.0, cost=job.cost)
+        parent = self._parent(job)
+        seconds = _length(job) or (_length(parent) if parent is not None else None)
+        usage = Usage(seconds=seconds or 0.0, cost=job.cost)
         spent = catalog.cost(usage, self._gateway.config.price(target))
         self._ledger.add(
             Entry(
@@ -415,3 +429,8 @@ class Filming:
             )
         )
         return spent.amount
+
+
+def _length(job: Job) -> float | None:
+    """Return how many seconds a job's video lasts, as it is or as it was ordered; None where nobody said."""
+    return job.seconds if job.seconds is not None else job.request.seconds

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from ve_magics.engine.session import Session
 from ve_magics.jobs import UNFINISHED, Job, VideoRequest
 from ve_magics.routing import Target
@@ -20,13 +18,7 @@ def film_price(
         target: Who is to make it.
         parent: The job whose video it changes; it lasts as long.
     """
-    seconds = request.seconds
-    if seconds is None and parent is not None:
-        seconds = parent.seconds
-    price = session.config.price(target)
-    if seconds is None and price is not None and price.second == 0:
-        seconds = 0.0  # free, however long it is
-    return session.filming.price(msgspec.structs.replace(request, seconds=seconds), target)
+    return session.filming.price(request, target, parent)
 
 
 def outstanding(session: Session, owner: str | None) -> float:

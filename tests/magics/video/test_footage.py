@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ve_magics.jobs import Job, VideoRequest
 from ve_magics.store.mp4 import probe
 
 pytest.importorskip("av")
@@ -40,6 +41,30 @@ def test_a_clip_is_changed_by_who_made_it(bench: Any) -> None:
     assert other.job.request.remix_of == clip.job.provider_job_id
     assert other.path != clip.path
     assert bench.simulator.counters.videos_created == 2
+
+
+def test_a_remix_costs_what_its_clip_lasts(open_bench: Callable[..., Any], tmp_path: Path) -> None:
+    """A remix names no length: its clip's is estimated, refused over the budget, kept free, and written into the books."""
+    config = tmp_path / "config.toml"
+    config.write_text('[prices."sim/film"]\nsecond = 0.1\n[budget]\nnotebook = 0.25\n')
+    bench = open_bench(VE_CONFIG=str(config))
+    assert bench.run(f"%%video {SMALL} --no-expand -o clip\nA boat").error is None
+    filming = bench.notebook.session.filming
+    assert "$0.10; nothing was sent" in bench.run("%%video --dry-run --remix clip\nAt night").text
+    made = bench.shell.user_ns["clip"].job
+    request = VideoRequest(prompt="At night", model="film", remix_of=made.provider_job_id)
+    here = bench.notebook.session.place
+    begun = Job(id="video_begun", provider="sim", request=request, parent=made.id, notebook=here)
+    filming.jobs.add(begun)
+    assert filming.committed() == pytest.approx(0.1)
+    ran = bench.run("%%video --remix clip --no-expand\nIn snow")
+    assert ran.lines[0].startswith("✗ budget: This call could cost up to $0.1000")
+    assert bench.simulator.counters.videos_created == 1
+    assert filming._account(begun) == pytest.approx(0.1)
+    filming.jobs.remove(begun.id)
+    bench.run("%ve budget 1")
+    assert bench.run("%%video --remix clip --no-expand -o other\nIn snow").error is None
+    assert bench.shell.user_ns["other"].cost == pytest.approx(0.1)
 
 
 def test_what_was_built_on_a_clip_replays(bench: Any) -> None:

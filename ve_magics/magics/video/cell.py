@@ -52,7 +52,7 @@ def video(notebook: Notebook, line: str, cell: str) -> None:
         draft(notebook, request, film_target(session, model), line)
         return
     if options.dry_run:
-        _show_plan(session, request, model, options.count, plain=options.no_expand)
+        _show_plan(session, request, model, options, build_on)
         return
     films = [
         recorded_film(
@@ -129,7 +129,9 @@ class Order:
     @property
     def price(self) -> float | None:
         """What one of them would cost in US dollars; None where that isn't known."""
-        return None if self.target is None else self._session.filming.price(self.request, self.target)
+        if self.target is None:
+            return None
+        return self._session.filming.price(self._build_on.lasting(self.request), self.target)
 
     @property
     def note(self) -> str:
@@ -161,7 +163,7 @@ class Order:
         else:
             ready = sum(job.state == "succeeded" for job in known)
             done = sum(job.progress or 0.0 for job in known) / len(jobs)
-            said = f"🎬 {self.target}: {ready} of {len(jobs)} videos ready {done:.0%} · {elapsed:.0f} s"
+            said = f"▶ {self.target}: {ready} of {len(jobs)} videos ready · {done:.0%} · {elapsed:.0f} s"
         return f"{said} · {estimate(self.price, len(jobs))}"
 
     def made(self, jobs: tuple[Job | None, ...]) -> list[Job]:
@@ -232,7 +234,7 @@ def begin(order: Order) -> None:
     jobs = order.notebook.portal.call(anext(news))  # what can't be ordered fails here, in the cell
     names = ", ".join(short(job.id) for job in jobs if job is not None)
     late.begin(
-        f"🎬 {order.target}: being made in the background as job {names} · {estimate(order.price, len(jobs))}."
+        f"▶ {order.target}: being made in the background as job {names} · {estimate(order.price, len(jobs))}."
         " Run the cell again, or %ve jobs, to see it.",
         {"jobs": [job.id for job in jobs if job is not None]},
     )
@@ -321,7 +323,7 @@ def _wait(order: Order) -> list[Job]:
         if left:
             what = f"job {left[0]}" if len(left) == 1 else f"jobs {', '.join(left)}"
             progress.note(
-                f"⏹ stopped waiting; the video goes on as {what}. Run the cell again to get it."
+                f"■ stopped waiting; the video goes on as {what}. Run the cell again to get it."
                 f" %ve jobs shows it, %ve jobs cancel {left[0]} stops it."
             )
         raise
@@ -390,18 +392,21 @@ def estimate(price: float | None, count: int = 1) -> str:
     return "price unknown" if price is None else f"${price * count:.2f}"
 
 
-def _show_plan(session: Session, request: VideoRequest, model: str, count: int, *, plain: bool) -> None:
+def _show_plan(
+    session: Session, request: VideoRequest, model: str, options: argparse.Namespace, build_on: Footage
+) -> None:
     """Show what would be made, by whom, and what it would cost; what can't be made is refused."""
     target = film_target(session, model)
     session.filming.check(request, target)
+    price = session.filming.price(build_on.lasting(request), target)
     lines = [
         f"to        {target}",
         f"prompt    {request.prompt}",
-        f"director  {'left out' if plain else 'writes it out as a shot first; see it: --draft'}",
+        f"director  {'left out' if options.no_expand else 'writes it out as a shot first; see it: --draft'}",
         f"length    {f'{request.seconds:g} s' if request.seconds else 'as the provider likes'}",
         f"size      {request.size or 'as the provider likes'}",
-        f"estimate  {estimate(session.filming.price(request, target), count)}; nothing was sent",
+        f"estimate  {estimate(price, options.count)}; nothing was sent",
     ]
-    if count > 1:
-        lines.insert(5, f"videos    {count}")
+    if options.count > 1:
+        lines.insert(5, f"videos    {options.count}")
     show_text("\n".join(lines))

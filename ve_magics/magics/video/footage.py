@@ -40,6 +40,12 @@ class Footage(msgspec.Struct, frozen=True):
             request, first_frame=self.first, last_frame=self.last, remix_of=remixed
         )
 
+    def lasting(self, request: VideoRequest) -> VideoRequest:
+        """Return a request with its length as far as that is known: a changed clip lasts as long as it did."""
+        if request.seconds is not None or self.remixed is None:
+            return request
+        return msgspec.structs.replace(request, seconds=probe(self.remixed).duration or None)
+
     def joined(self, job: Job) -> Job:
         """Return a job whose file is the whole film: the clip that it goes on from, and what it made.
 
