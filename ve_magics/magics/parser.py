@@ -88,6 +88,14 @@ def count(text: str) -> int:
     return int(text)
 
 
+def size(text: str) -> str:
+    """Return a size in pixels, written WIDTHxHEIGHT."""
+    width, times, height = text.lower().partition("x")
+    if not times or not width.isdigit() or not height.isdigit() or not int(width) or not int(height):
+        raise argparse.ArgumentTypeError(f"{text!r} is not WIDTHxHEIGHT, such as 1280x720")
+    return f"{int(width)}x{int(height)}"
+
+
 def variable(text: str) -> str:
     """Return the name of a variable."""
     if not text.isidentifier() or keyword.iskeyword(text):

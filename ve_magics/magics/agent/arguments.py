@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ve_magics.magics.agent.tool_arguments import add_tools, names
 from ve_magics.magics.chat.arguments import add_question
+from ve_magics.magics.flags import add_conversation, add_model
 from ve_magics.magics.parser import Parser
 
 AGENT_EXAMPLES = """\
@@ -27,13 +28,7 @@ def agent_parser() -> Parser:
         AGENT_EXAMPLES,
     )
     add = parser.add_argument
-    add(
-        "model",
-        nargs="?",
-        metavar="MODEL",
-        help="a route, an alias or provider/name; the default where left out",
-    )
-    add("-m", "--model", dest="named", metavar="MODEL", help="the model, by flag")
+    add_model(parser)
     add_tools(parser)
     add(
         "--agents",
@@ -44,7 +39,6 @@ def agent_parser() -> Parser:
         help="let it hand work to these agents",
     )
     add("--team", action="store_true", help="let it hand work to all agents")
-    add("-c", "--conversation", metavar="NAME", help="go on with this conversation")
-    add("--new", action="store_true", help="begin the conversation anew with this cell")
+    add_conversation(parser)
     add_question(parser)
     return parser

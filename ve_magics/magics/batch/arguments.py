@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ve_magics.magics.parser import Parser, count, duration, number, parameter, variable
-from ve_magics.magics.video.arguments import size
+from ve_magics.magics.flags import add_end, add_film, add_model, add_parameters, add_sampling
+from ve_magics.magics.parser import Parser, count, duration
 
 EXAMPLES = """\
 examples:
@@ -23,23 +23,9 @@ def batch_parser() -> Parser:
     parser = Parser("%%batch", "Ask the same of every row of a table or list, or film every row.", EXAMPLES)
     add = parser.add_argument
     add("rows", metavar="ROWS", help="a DataFrame, a list or a dict of columns: a variable or an expression")
-    add(
-        "-m",
-        "--model",
-        metavar="MODEL",
-        help="a route, an alias or provider/name; the default where left out",
-    )
-    add("-s", "--system", metavar="SYSTEM", help="a system prompt")
-    add("-t", "--temperature", type=number, metavar="T", help="0 is the steadiest")
-    add("--max-tokens", type=count, metavar="N", help="upper bound of each answer in tokens")
-    add(
-        "--param",
-        type=parameter,
-        action="append",
-        default=[],
-        metavar="K=V",
-        help="any other setting: top_p=0.9",
-    )
+    add_model(parser, in_front=False)
+    add_sampling(parser, answer="each answer")
+    add_parameters(parser, "top_p=0.9")
     add(
         "--schema",
         metavar="NAME",
@@ -53,10 +39,7 @@ def batch_parser() -> Parser:
     )
     add("--budget", type=duration, metavar="USD", help="ask nothing that could make the batch cost more")
     add("--video", action="store_true", help="film each row instead")
-    add("--seconds", type=duration, metavar="N", help="length of each video")
-    add("--size", type=size, metavar="WxH", help="pixels of each video, such as 1280x720")
-    add("--seed", type=int, metavar="N", help="makes videos repeatable where the model can")
-    add("--no-expand", action="store_true", help="film each prompt as it stands; no director writes it out")
+    add_film(parser, length="length of each video")
     add("--fresh", action="store_true", help="ask again although answers are known")
     add(
         "--dry-run",
@@ -65,7 +48,6 @@ def batch_parser() -> Parser:
     )
     add("--timeout", type=duration, metavar="S", help="give up on a row after so many seconds")
     add("--no-fallback", action="store_true", help="ask the first target only")
-    add("-o", "--output", type=variable, metavar="NAME", help="keep the table of results in this variable")
-    add("-h", "--help", action="store_true", help="show this")
+    add_end(parser, "the table of results")
     parser.set_defaults(no_cache=False)
     return parser

@@ -117,8 +117,7 @@ def _answers(
 ) -> Found | None:
     session = notebook.session
     form = form_of(None, options.schema, notebook.namespace)
-    model = options.model or session.config.default("chat").model
-    options.named = None
+    model = options.named or session.config.default("chat").model
     requests = [form.ask(_request(options, words, model)) for words in prompts]
     if options.dry_run:
         _show_plan(notebook, options, requests)
@@ -146,7 +145,7 @@ def _answers(
         notebook.keep(
             options.output, table_of([_result(row, one, form) for row, one in zip(rows, asked, strict=True)])
         )
-        progress.note(f"⏹ stopped: {done} of {len(asked)} rows are answered. Run the cell again to go on.")
+        progress.note(f"■ stopped: {done} of {len(asked)} rows are answered. Run the cell again to go on.")
         raise
     finally:
         progress.drop()

@@ -37,7 +37,7 @@ def films(
         KeyboardInterrupt: The cell was interrupted; what was begun goes on.
     """
     session = notebook.session
-    model = options.model or session.config.default("video").model
+    model = options.named or session.config.default("video").model
     requests = [video_settings(options, _words(words), seconds=options.seconds) for words in prompts]
     takes = [requests[: number + 1].count(request) for number, request in enumerate(requests)]
     directed = not options.no_expand
@@ -119,12 +119,12 @@ def _reel(
             jobs = changes[-1] if changes else jobs
             elapsed = time.monotonic() - begun
             ready = sum(job is not None and job.state == "succeeded" for job in jobs)
-            line = f"🎬 {bar(ready, len(shots))} {ready} of {len(shots)} videos · {elapsed:.0f} s · {estimate(price)}"
+            line = f"▶ {bar(ready, len(shots))} {ready} of {len(shots)} videos · {elapsed:.0f} s · {estimate(price)}"
             progress.say(line, elapsed)
     except KeyboardInterrupt:
         progress.drop()
         progress.note(
-            "⏹ stopped waiting; the videos that were begun go on. Run the cell again to get them all."
+            "■ stopped waiting; the videos that were begun go on. Run the cell again to get them all."
         )
         raise
     finally:

@@ -10,8 +10,16 @@ import msgspec
 
 from ve_magics.errors import ArgumentsError
 from ve_magics.magics.agent.tool_arguments import add_tools
+from ve_magics.magics.flags import (
+    add_asking,
+    add_conversation,
+    add_end,
+    add_model,
+    add_parameters,
+    add_sampling,
+)
 from ve_magics.magics.knowledge.arguments import add_search
-from ve_magics.magics.parser import Parser, count, duration, number, parameter, variable
+from ve_magics.magics.parser import Parser
 from ve_magics.messages import ChatRequest, Message, Part, Text, system
 
 CHAT_EXAMPLES = """\
@@ -48,20 +56,9 @@ def chat_parser(*, line: bool = False) -> Parser:
         "Ask a model; the answer streams into the cell.",
         LINE_EXAMPLES if line else CHAT_EXAMPLES,
     )
-    add = parser.add_argument
-    if line:
-        parser.set_defaults(model=None)
-    else:
-        add(
-            "model",
-            nargs="?",
-            metavar="MODEL",
-            help="a route, an alias or provider/name; the default where left out",
-        )
-    add("-m", "--model", dest="named", metavar="MODEL", help="the model, by flag")
-    add("-c", "--conversation", metavar="NAME", help="go on with this conversation")
-    add("--new", action="store_true", help="begin the conversation anew with this cell")
-    add(
+    add_model(parser, in_front=not line)
+    add_conversation(parser)
+    parser.add_argument(
         "--background",
         action="store_true",
         help="end the cell at once; the answer grows in it while other cells run",
@@ -98,17 +95,8 @@ def compare_parser() -> Parser:
 def add_question(parser: Parser) -> None:
     """Add the flags that say what is asked and how."""
     add = parser.add_argument
-    add("-s", "--system", metavar="SYSTEM", help="a system prompt")
-    add("-t", "--temperature", type=number, metavar="T", help="0 is the steadiest")
-    add("--max-tokens", type=count, metavar="N", help="upper bound of the answer in tokens")
-    add(
-        "--param",
-        type=parameter,
-        action="append",
-        default=[],
-        metavar="K=V",
-        help="any other setting: top_p=0.9, seed=7, effort=low, stop='[\"END\"]'",
-    )
+    add_sampling(parser)
+    add_parameters(parser, "top_p=0.9, seed=7, effort=low, stop='[\"END\"]'")
     add("-f", "--format", choices=("markdown", "text", "json", "code"), help="the form of the answer")
     add(
         "--schema",
@@ -131,13 +119,8 @@ def add_question(parser: Parser) -> None:
         metavar="PATH",
         help="a document to send along: path, URL or variable",
     )
-    add("--fresh", action="store_true", help="ask again although the answer is known")
-    add("--no-cache", action="store_true", help="neither look in the cache nor keep the answer")
-    add("--dry-run", action="store_true", help="show what would be sent, and send nothing")
-    add("--timeout", type=duration, metavar="S", help="give up after so many seconds")
-    add("--no-fallback", action="store_true", help="ask the first target only")
-    add("-o", "--output", type=variable, metavar="NAME", help="keep the answer in this variable")
-    add("-h", "--help", action="store_true", help="show this")
+    add_asking(parser)
+    add_end(parser, "the answer")
 
 
 CHAT_PARAMETERS = frozenset(ChatRequest.__struct_fields__) - {

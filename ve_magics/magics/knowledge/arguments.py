@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from ve_magics.magics.parser import Parser, count, duration, number, parameter, variable
+from ve_magics.magics.flags import (
+    add_asking,
+    add_conversation,
+    add_end,
+    add_model,
+    add_parameters,
+    add_sampling,
+)
+from ve_magics.magics.parser import Parser, count
 
 PASSAGES = 8
 """Passages that go to the model where the line says nothing."""
@@ -22,28 +30,14 @@ def ask_parser() -> Parser:
     parser = Parser("%%ask", "Answer a question from the user's documents, with citations.", EXAMPLES)
     add = parser.add_argument
     add("kb", nargs="?", metavar="KB", help="the knowledge base (%%ve kb list)")
-    add(
-        "model",
-        nargs="?",
-        metavar="MODEL",
-        help="a route, an alias or provider/name; the default where left out",
-    )
-    add("-m", "--model", dest="named", metavar="MODEL", help="the model, by flag")
-    add("-c", "--conversation", metavar="NAME", help="go on with this conversation")
-    add("--new", action="store_true", help="begin the conversation anew with this cell")
+    add_model(parser)
+    add_conversation(parser)
     add_search(parser)
-    add("-s", "--system", metavar="SYSTEM", help="more for the model to know or to keep to")
-    add("-t", "--temperature", type=number, metavar="T", help="0 is the steadiest")
-    add("--max-tokens", type=count, metavar="N", help="upper bound of the answer in tokens")
-    add("--param", type=parameter, action="append", default=[], metavar="K=V", help="any other setting")
+    add_sampling(parser, prompt="more for the model to know or to keep to")
+    add_parameters(parser, "top_p=0.9")
     add("--raw", action="store_true", help="send the question as it stands, {{ }} included")
-    add("--fresh", action="store_true", help="search and ask again although the answer is known")
-    add("--no-cache", action="store_true", help="neither look in the cache nor keep the answer")
-    add("--dry-run", action="store_true", help="show what would be sent, and send nothing")
-    add("--timeout", type=duration, metavar="S", help="give up after so many seconds")
-    add("--no-fallback", action="store_true", help="ask the first target only")
-    add("-o", "--output", type=variable, metavar="NAME", help="keep the answer in this variable")
-    add("-h", "--help", action="store_true", help="show this")
+    add_asking(parser, fresh="search and ask again although the answer is known")
+    add_end(parser, "the answer")
     return parser
 
 

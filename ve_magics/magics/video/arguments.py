@@ -8,7 +8,8 @@ import msgspec
 
 from ve_magics.errors import ArgumentsError
 from ve_magics.jobs import VideoRequest
-from ve_magics.magics.parser import Parser, count, duration, parameter, variable
+from ve_magics.magics.flags import add_end, add_film, add_model, add_parameters
+from ve_magics.magics.parser import Parser, count, duration
 
 VIDEO_EXAMPLES = """\
 examples:
@@ -20,44 +21,20 @@ examples:
 """
 
 
-def size(text: str) -> str:
-    """Return a size in pixels, written WIDTHxHEIGHT."""
-    width, times, height = text.lower().partition("x")
-    if not times or not width.isdigit() or not height.isdigit() or not int(width) or not int(height):
-        raise argparse.ArgumentTypeError(f"{text!r} is not WIDTHxHEIGHT, such as 1280x720")
-    return f"{int(width)}x{int(height)}"
-
-
 def video_parser() -> Parser:
     """Return the parser of `%%video`."""
     parser = Parser(
         "%%video", "Make a video; it plays in the cell and lies beside the notebook.", VIDEO_EXAMPLES
     )
     add = parser.add_argument
-    add(
-        "model",
-        nargs="?",
-        metavar="MODEL",
-        help="a route, an alias or provider/name; the default where left out",
-    )
-    add("-m", "--model", dest="named", metavar="MODEL", help="the same, by flag")
-    add("--seconds", type=duration, metavar="N", help="length")
-    add("--size", type=size, metavar="WxH", help="pixels, such as 1280x720")
+    add_model(parser)
+    add_film(parser)
     add("--image", metavar="PATH", help="the picture that it begins with: path, URL or variable")
     add("--last", metavar="PATH", help="the picture that it ends with: path, URL or variable")
     add("--remix", metavar="CLIP", help="change this clip: a variable, a file or a job; the cell says how")
     add("--extend", metavar="CLIP", help="go on where this clip ends: a variable, a file or a job")
-    add("--seed", type=int, metavar="N", help="makes a result repeatable where the model can")
-    add(
-        "--param",
-        type=parameter,
-        action="append",
-        default=[],
-        metavar="K=V",
-        help="any other setting: aspect=16:9, resolution=720p, negative_prompt=text",
-    )
+    add_parameters(parser, "aspect=16:9, resolution=720p, negative_prompt=text")
     add("--count", type=count, default=1, metavar="N", help="so many videos of the same prompt, side by side")
-    add("--no-expand", action="store_true", help="send the prompt as it stands; no director writes it out")
     add("--draft", action="store_true", help="write the director's prompt into the next cell; make nothing")
     add(
         "--background",
@@ -73,8 +50,7 @@ def video_parser() -> Parser:
     )
     add("--timeout", type=duration, metavar="S", help="stop waiting after so many seconds; the job goes on")
     add("--embed", action="store_true", help="put the video into the notebook, up to a size limit")
-    add("-o", "--output", type=variable, metavar="NAME", help="keep the clip in this variable")
-    add("-h", "--help", action="store_true", help="show this")
+    add_end(parser, "the clip")
     return parser
 
 
