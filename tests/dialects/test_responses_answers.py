@@ -82,7 +82,7 @@ def kinds(raw: bytes) -> list[str]:
 def test_response_repeats_what_was_asked() -> None:
     """A response made of another dialect's answer has every field that clients look for."""
     settings: dict[str, Any] = {
-        "tools": (Tool("f", parameters={"type": "object"}, strict=True),),
+        "tools": (Tool("f", parameters={"type": "object"}, strict=True), Tool("g"), Tool("h", custom=True)),
         "effort": "low",
         "verbosity": "high",
         "output": OutputFormat("json_object"),
@@ -100,6 +100,7 @@ def test_response_repeats_what_was_asked() -> None:
         "incomplete_details": None,
         "model": "m2",
         "usage": None,
+        "access_programs": None,
         "background": False,
         "instructions": None,
         "max_output_tokens": None,
@@ -110,7 +111,11 @@ def test_response_repeats_what_was_asked() -> None:
         "store": False,
         "temperature": 0.5,
         "tool_choice": "auto",
-        "tools": [{"type": "function", "name": "f", "parameters": {"type": "object"}, "strict": True}],
+        "tools": [
+            {"type": "function", "name": "f", "parameters": {"type": "object"}, "strict": True},
+            {"type": "function", "name": "g", "parameters": None, "strict": None},
+            {"type": "custom", "name": "h"},
+        ],
         "top_p": None,
         "truncation": "disabled",
         "user": None,
@@ -183,18 +188,19 @@ def test_texts_share_a_message_unless_it_says_more() -> None:
 
 
 def test_annotations_and_log_probabilities() -> None:
-    """They are told beside the text and stand in the finished part; a citation of another dialect is made flat."""
+    """They are told beside the text, whole and flat, and stand in the finished part; what is no citation is left out."""
     logprob = {"token": "Hi", "logprob": -0.1}
     nested = {"type": "url_citation", "url_citation": {"url": "u", "title": "t"}}
     raw = serve(
         Started(), TextDelta("Hi", logprobs=(logprob,)), TextDelta("", annotations=(nested, "odd")), DONE
     )
-    flat = {"type": "url_citation", "url": "u", "title": "t"}
+    flat = {"type": "url_citation", "url": "u", "title": "t", "start_index": 0, "end_index": 2}
+    whole = {**logprob, "bytes": [72, 105], "top_logprobs": []}
     events = {event["type"].removeprefix("response."): event for event in told(raw)}
-    assert events["output_text.delta"]["logprobs"] == [logprob]
-    assert events["output_text.annotation.added"]["annotation_index"] == 1
+    assert events["output_text.delta"]["logprobs"] == [whole]
+    assert events["output_text.annotation.added"]["annotation_index"] == 0
     part = events["content_part.done"]["part"]
-    assert part == {"type": "output_text", "text": "Hi", "annotations": [flat, "odd"], "logprobs": [logprob]}
+    assert part == {"type": "output_text", "text": "Hi", "annotations": [flat], "logprobs": [whole]}
 
 
 def test_calls_that_interleave_are_told_one_after_the_other() -> None:

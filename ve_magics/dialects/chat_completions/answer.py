@@ -15,6 +15,7 @@ from ve_magics.dialects.chat_completions.choice import NAME
 from ve_magics.dialects.chat_completions.message import encode_message, image_item, sound
 from ve_magics.dialects.chat_completions.sealed import seal_states
 from ve_magics.dialects.chat_completions.usage import encode_usage
+from ve_magics.dialects.openai_evidence import Spans, nested_citation, told_logprobs
 from ve_magics.dialects.openai_faults import encode_fault
 from ve_magics.dialects.sse import encode_event
 from ve_magics.errors import VeError
@@ -106,8 +107,10 @@ class WholeEncoder:
 
     def _choice(self, choice: Choice) -> dict[str, Any]:
         extra = choice.extra if self._reply.same else {}
-        message = encode_message(choice.message, extra.get("message") or {}, legacy=self._reply.legacy)
-        logprobs = _logprobs(choice.logprobs, extra)
+        message = encode_message(
+            choice.message, extra.get("message") or {}, legacy=self._reply.legacy, same=self._reply.same
+        )
+        logprobs = _logprobs(choice.logprobs, extra, same=self._reply.same)
         finish = self._reply.finish(Finished(choice.finish or "stop"))
         wire = {"index": choice.index, "message": message, "logprobs": logprobs, "finish_reason": finish}
         return {**{name: value for name, value in extra.items() if name not in _KEPT}, **wire}
@@ -117,9 +120,11 @@ class WholeEncoder:
         return msgspec.json.encode(encode_fault(error))
 
 
-def _logprobs(content: tuple[Any, ...], extra: Extra) -> Any:
+def _logprobs(content: tuple[Any, ...], extra: Extra, *, same: bool) -> Any:
     refusal = (extra.get("logprobs") or {}).get("refusal")
-    return {"content": list(content) or None, "refusal": refusal} if content or refusal else None
+    if not (content or refusal):
+        return None
+    return {"content": (list(content) if same else told_logprobs(content)) or None, "refusal": refusal}
 
 
 class _OpenChoice:
@@ -128,6 +133,7 @@ class _OpenChoice:
     def __init__(self) -> None:
         self.answer = Accumulator()
         self.calls: dict[int, tuple[int, bool]] = {}
+        self.spans = Spans()
         self.stated = False
 
 
@@ -158,11 +164,7 @@ class StreamEncoder:
         """Return the chunk of this event, with what has to stand before it."""
         match event:
             case TextDelta():
-                delta: dict[str, Any] = {"content": event.text} if event.text else {}
-                if event.annotations:
-                    delta["annotations"] = event.annotations
-                logprobs = _logprobs(event.logprobs, {})
-                return self._say(event, delta, logprobs) if delta or logprobs else self._open(event.choice)
+                return self._text(event)
             case ReasoningDelta():
                 return (
                     self._say(event, {"reasoning_content": event.text}) if event.text else self._note(event)
@@ -209,10 +211,23 @@ class StreamEncoder:
         self._choices[event.choice].answer.add(event)
         return opened
 
-    def _say(
-        self, event: TextDelta | ReasoningDelta | RefusalDelta, delta: dict[str, Any], logprobs: Any = None
-    ) -> bytes:
-        return self._note(event) + self._chunk(event.choice, delta, logprobs=logprobs)
+    def _say(self, event: ReasoningDelta | RefusalDelta, delta: dict[str, Any]) -> bytes:
+        return self._note(event) + self._chunk(event.choice, delta)
+
+    def _text(self, event: TextDelta) -> bytes:
+        if not (event.text or event.annotations or event.logprobs):
+            return self._open(event.choice)
+        opened, same = self._note(event), self._reply.same
+        spans = self._choices[event.choice].spans
+        spans.add(event.part, event.text)
+        delta: dict[str, Any] = {"content": event.text} if event.text else {}
+        if event.annotations:
+            span = spans.of(event.part)
+            cited = event.annotations if same else [nested_citation(note, span) for note in event.annotations]
+            if notes := [note for note in cited if note is not None]:
+                delta["annotations"] = notes
+        logprobs = _logprobs(event.logprobs, {}, same=same)
+        return opened + self._chunk(event.choice, delta, logprobs=logprobs) if delta or logprobs else opened
 
     def _call(self, event: ToolCallDelta) -> bytes:
         opened = self._note(event)
@@ -254,7 +269,7 @@ class StreamEncoder:
         extra = dict(event.extra) if self._reply.same else {}
         delta = dict(extra.pop("message", None) or {})
         if "logprobs" in extra:
-            extra["logprobs"] = _logprobs((), extra)
+            extra["logprobs"] = _logprobs((), extra, same=True)
         said = self._open(event.choice) + self._states(event.choice)
         return said + self._chunk(event.choice, delta, self._reply.finish(event), **extra)
 

@@ -8,6 +8,7 @@ from typing import Any
 from ve_magics.dialects.chat_completions.sealed import seal_states
 from ve_magics.dialects.data_urls import encode_data_url
 from ve_magics.dialects.extras import with_extra
+from ve_magics.dialects.openai_evidence import Spans, nested_citation
 from ve_magics.messages import Audio, Extra, Image, Message, Text, ToolCall
 
 
@@ -31,13 +32,25 @@ def call_item(call: ToolCall) -> dict[str, Any]:
     return {"id": call.id, "type": "function", "function": function}
 
 
-def encode_message(message: Message, extra: Extra, *, legacy: bool) -> dict[str, Any]:
+def _citations(texts: list[Text], *, same: bool) -> list[Any]:
+    """Return what the parts cite: as it came from this dialect, otherwise as it is written here."""
+    if same:
+        return [note for part in texts for note in part.annotations]
+    told, spans = [], Spans()
+    for at, part in enumerate(texts):
+        spans.add(at, part.text)
+        told += [nested_citation(note, spans.of(at)) for note in part.annotations]
+    return [note for note in told if note is not None]
+
+
+def encode_message(message: Message, extra: Extra, *, legacy: bool, same: bool) -> dict[str, Any]:
     """Return the message.
 
     Args:
         message: The answer.
         extra: Fields of the wire message that are not known here.
         legacy: True where the user speaks of functions, not of tools: the first call is told as one.
+        same: True where the answer was read from this dialect, so that what it cites goes through.
     """
     texts = [part for part in message.parts if isinstance(part, Text)]
     wire: dict[str, Any] = {
@@ -45,8 +58,7 @@ def encode_message(message: Message, extra: Extra, *, legacy: bool) -> dict[str,
         "content": "".join(part.text for part in texts) if texts else None,
         "refusal": message.refusal or None,
     }
-    annotations = [item for part in texts for item in part.annotations]
-    if annotations:
+    if annotations := _citations(texts, same=same):
         wire["annotations"] = annotations
     if message.reasoning:
         wire["reasoning_content"] = message.reasoning

@@ -77,9 +77,11 @@ class _Reply:
         return end | {name: value for name, value in extra.items() if name not in _STREAMED}
 
     def counts(self, event: Finished, usage: Usage | None) -> dict[str, Any]:
-        """Return the `usage` object at the end of the answer."""
+        """Return the `usage` object at the end of the answer, which counts cache writes in their sum only."""
         more = event.extra.get("usage", {}) if self.same else {}
-        return {**more, **encode_usage(usage)}
+        counts = encode_usage(usage)
+        del counts["cache_creation"]
+        return {**more, **counts}
 
 
 def _settled(finished: Finished | None, *, refused: bool) -> Finished:

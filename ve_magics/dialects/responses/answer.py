@@ -77,6 +77,7 @@ class _Reply:
         first = request.messages[0] if request.messages else None
         asked = encode_settings(request, Quirks())
         echo: Wire = {
+            "access_programs": None,
             "background": False,
             "instructions": first.text if first is not None and INSTRUCTIONS in first.extra else None,
             "max_output_tokens": None,
@@ -87,11 +88,11 @@ class _Reply:
             "store": bool(request.store),
             "temperature": None,
             "tool_choice": "auto",
-            "tools": [],
             "top_p": None,
             "truncation": "disabled",
             "user": None,
             **asked,
+            "tools": [_told_tool(tool) for tool in asked.get("tools", ())],
             "reasoning": {"effort": None, "summary": None, **asked.get("reasoning", {})},
             "text": {"format": {"type": "text"}, **asked.get("text", {})},
         }
@@ -109,6 +110,12 @@ class _Reply:
             "usage": None,
             **echo,
         }
+
+
+def _told_tool(tool: Any) -> Any:
+    """Return a tool as a response repeats it: a function says all its settings, also those that were left open."""
+    function = isinstance(tool, Mapping) and tool.get("type") == "function"
+    return {"parameters": None, "strict": None, **tool} if function else tool
 
 
 class WholeEncoder:

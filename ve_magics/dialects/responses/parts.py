@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import msgspec
 
 from ve_magics.dialects.failures import seal
+from ve_magics.dialects.openai_evidence import flat_citation, told_logprobs
 from ve_magics.dialects.responses.naming import NAME
 from ve_magics.dialects.responses.sealed import Place
 from ve_magics.events import ReasoningDelta, RefusalDelta, StateDelta, TextDelta, ToolCallDelta
@@ -120,10 +121,13 @@ class TextPart(GrowingPart):
             if self._refusal:
                 self._output.say("refusal.delta", **self._at, delta=text)
             else:
-                self._logprobs += logprobs
-                self._output.say("output_text.delta", **self._at, delta=text, logprobs=logprobs)
+                told = told_logprobs(logprobs) if logprobs else []
+                self._logprobs += told
+                self._output.say("output_text.delta", **self._at, delta=text, logprobs=told)
         for annotation in annotations:
-            flat = _flat(annotation)
+            flat = flat_citation(annotation, (0, sum(map(len, self._pieces))))
+            if flat is None:
+                continue
             number = len(self._annotations)
             self._annotations.append(flat)
             self._output.say(
@@ -267,15 +271,6 @@ def picture_item(image: Image, id_: str) -> Wire:
     item: Wire = {"type": "image_generation_call", "id": id_, "status": "completed"}
     item["output_format"] = image.media_type.rpartition("/")[2] or "png"
     return item | own_fields(image.state) | {"result": base64.b64encode(image.data).decode()}
-
-
-def _flat(annotation: Any) -> Any:
-    """Return an annotation as it is written here: its fields stand beside its type, not under it."""
-    kind = annotation.get("type") if isinstance(annotation, Mapping) else None
-    inner = annotation.get(kind) if isinstance(kind, str) else None
-    if not isinstance(inner, Mapping):
-        return annotation
-    return {name: value for name, value in annotation.items() if name != kind} | dict(inner)
 
 
 def _whole_json(text: str) -> bool:
