@@ -71,7 +71,7 @@ def test_demo_shows_everything(
     assert "  │ %%chat\n" in shown
     assert shown.count("### Context manager") == 1
     assert "梯度下降" in shown
-    assert "🎬 sim/film: being made" in shown
+    assert "▶ sim/film: being made" in shown
     (video,) = folder.glob("*.mp4")
     for path in (folder / "quickstart.ipynb", folder / "quickstart.html", video):
         assert f"  {path}" in shown

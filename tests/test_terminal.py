@@ -60,10 +60,10 @@ def test_what_was_not_printed_is_shown() -> None:
         [
             message("stream", name="stdout", text="Good"),
             message("clear_output", wait=True),
-            message("display_data", data={"text/plain": "Good\n\n⏹ stopped"}),
+            message("display_data", data={"text/plain": "Good\n\n■ stopped"}),
         ]
     )
-    assert shown.endswith("Good\n\n⏹ stopped")
+    assert shown.endswith("Good\n\n■ stopped")
     shown, _ = played([message("execute_result", data={"text/plain": "42"}, execution_count=1)])
     assert shown.endswith("\n\n42")
 

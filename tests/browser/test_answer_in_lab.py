@@ -151,7 +151,7 @@ def test_a_stopped_answer_stays_and_says_so(lab: Any, lab_page: Any) -> None:
     lab_page.open(lab.write("stopped.ipynb", [source]))
     lab_page.run_all()
     (html,) = lab_page.outputs(0)
-    assert html.rstrip().endswith("<p><em>⏹ stopped: partial answer</em></p>")
+    assert html.rstrip().endswith("<p><em>■ stopped: partial answer</em></p>")
 
 
 def test_a_failure_is_four_lines(lab: Any, lab_page: Any) -> None:

@@ -89,7 +89,7 @@ def test_an_interrupt_ends_the_waiting_and_not_the_answer(mine: Any, server: Any
     assert mine.run("%ve wait", interrupt).reply["ename"] == "KeyboardInterrupt"
     assert mine.value("answer.done") == "False"
     mine.client.execute("%ve background stop all")
-    data = last_of(mine, ran, "⏹ stopped: partial answer")
+    data = last_of(mine, ran, "■ stopped: partial answer")
     assert data["text/plain"].startswith("word word")
     assert server.gone.wait(10)
 
@@ -102,7 +102,7 @@ def test_a_kernel_that_ends_says_so_in_the_cell(any_python: Path, tmp_path: Path
         ran = begun(kernel, "%%chat mine/trickle --background\nWithout end")
         assert server.asked.wait(60)
         kernel.client.shutdown()
-        last_of(kernel, ran, "⏹ stopped")
+        last_of(kernel, ran, "■ stopped")
         assert server.gone.wait(10)
     finally:
         kernel.close()

@@ -77,7 +77,7 @@ def test_partial_answer_is_kept_and_marked(mine: Any, server: Any) -> None:
     assert stop.took < BUSY_MACHINE
     answer, error = ran.outputs
     assert answer["data"]["text/plain"].startswith("word ")
-    assert answer["data"]["text/plain"].endswith("⏹ stopped: partial answer")
+    assert answer["data"]["text/plain"].endswith("■ stopped: partial answer")
     assert answer["metadata"]["ve_magics"]["partial"] is True
     assert error["ename"] == "KeyboardInterrupt"
     assert server.gone.wait(1)

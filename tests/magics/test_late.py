@@ -43,6 +43,18 @@ def test_change_bears_the_header_of_the_cell_that_began_it() -> None:
     assert message["content"]["transient"]["display_id"].startswith("ve-")
 
 
+def test_lines_stay_lines() -> None:
+    """What went wrong comes in lines of its own, as a cell that waits shows it."""
+    session = Session()
+    late = LateOutput(SimpleNamespace(display_pub=SimpleNamespace(session=session, pub_socket="socket")))
+    late.say("✗ failed\nDo this.", {})
+    ((_, message, _),) = session.sent
+    assert message["content"]["data"] == {
+        "text/markdown": "✗ failed  \nDo this.",
+        "text/plain": "✗ failed\nDo this.",
+    }
+
+
 def test_a_terminal_is_left_alone() -> None:
     """Where no output can be changed any more, nothing is shown."""
     LateOutput(SimpleNamespace(display_pub=object())).fill({"text/plain": "x"}, {})

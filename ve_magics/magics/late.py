@@ -31,7 +31,7 @@ class LateOutput:
 
     def begin(self, text: str, facts: Mapping[str, Any]) -> None:
         """Leave the output, with a line of text; called in the cell."""
-        self.open({"text/markdown": neutralise(text), "text/plain": text}, facts)
+        self.open(_lines(text), facts)
 
     def open(self, data: Mapping[str, str], facts: Mapping[str, Any]) -> None:
         """Leave the output; called in the cell."""
@@ -40,8 +40,8 @@ class LateOutput:
         publish_display_data(dict(data), {"ve_magics": dict(facts)}, transient=self._transient)
 
     def say(self, text: str, facts: Mapping[str, Any]) -> None:
-        """Change it to another line of text; called from any thread."""
-        self.fill({"text/markdown": neutralise(text), "text/plain": text}, facts)
+        """Change it to other lines of text; called from any thread."""
+        self.fill(_lines(text), facts)
 
     def fill(self, data: Mapping[str, str], facts: Mapping[str, Any]) -> None:
         """Change it; called from any thread. In a terminal nothing can be changed any more, so nothing is shown."""
@@ -50,3 +50,8 @@ class LateOutput:
         content = {"data": dict(data), "metadata": {"ve_magics": dict(facts)}, "transient": self._transient}
         message = self._session.msg("update_display_data", content, parent=self._parent)
         self._session.send(self._socket, message, ident=self._topic)
+
+
+def _lines(text: str) -> dict[str, str]:
+    """Return text as Markdown and as itself; a line stays a line."""
+    return {"text/markdown": "  \n".join(map(neutralise, text.split("\n"))), "text/plain": text}

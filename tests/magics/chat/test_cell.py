@@ -144,7 +144,7 @@ def test_interrupt_keeps_what_had_come(open_bench: Callable[..., Any]) -> None:
     answer = bench.shell.user_ns["answer"]
     assert answer.partial
     assert answer.text
-    assert "⏹ stopped: partial answer" in ran.printed
+    assert "■ stopped: partial answer" in ran.printed
     assert bench.notebook.session.cache.size().entries == 0
     deadline = time.monotonic() + 5
     while not bench.simulator.counters.abandoned and time.monotonic() < deadline:

@@ -158,7 +158,7 @@ def test_interrupt_keeps_what_had_come(open_bench: Callable[..., Any]) -> None:
     assert found.stopped
     assert found["sim/tutor"].partial
     assert "sim/fault-silence" not in found
-    assert ran.printed.count("⏹ stopped") == 2
+    assert ran.printed.count("■ stopped") == 2
     assert found.facts()["partial"] is True
     assert bench.notebook.session.cache.size().entries == 0
     deadline = time.monotonic() + 5

@@ -204,7 +204,7 @@ def in_time(condition: Callable[[], object]) -> None:
 def test_cell_ends_at_once_and_the_answer_comes_into_it(told: Any, model: Model, wire: Wire) -> None:
     """The variable holds what tells of the answer, then the answer; the cell ends with the text itself."""
     ran = told.at("a", "%%chat --background -o answer\nHello")
-    assert ran.text == "💬 mine/m answers in the background…"
+    assert ran.text == "mine/m answers in the background…"
     pending = told.shell.user_ns["answer"]
     in_time(lambda: wire.sent)
     assert isinstance(pending, Pending)
@@ -280,7 +280,7 @@ def test_what_had_come_stays_when_it_is_stopped(told: Any, model: Model, wire: W
         assert told.run(stop).error is None
         pending = told.shell.user_ns["answer"]
         in_time(functools.partial(getattr, pending, "done"))
-        assert wire.last["text/plain"] == "Answer t\n\n⏹ stopped: partial answer"
+        assert wire.last["text/plain"] == "Answer t\n\n■ stopped: partial answer"
         with pytest.raises(Exception, match="was stopped") as stopped:
             pending.wait()
         assert isinstance(stopped.value.error, StoppedError)  # type: ignore[attr-defined]  # as above
@@ -385,7 +385,7 @@ def test_a_fault_of_ours_is_told_in_the_cell(told: Any, wire: Wire, monkeypatch:
 def test_line_shows_no_second_output(told: Any, model: Model) -> None:
     """`%chat --background` returns what tells of the answer, and shows only that it goes on."""
     ran = told.at("a", "%chat --background Hello there")
-    assert [output["text/plain"] for output in ran.outputs] == ["💬 mine/m answers in the background…"]
+    assert [output["text/plain"] for output in ran.outputs] == ["mine/m answers in the background…"]
     model.open = True
     told.at("z", "%ve wait")
 

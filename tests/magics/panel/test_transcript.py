@@ -46,7 +46,7 @@ def test_what_went_wrong_is_marked() -> None:
         ShownTurn(id="c", question="", images=("i",), state="streaming", calls=("look()",)),
     ]
     text = transcript_bundle("r", turns)["text/plain"]
-    assert "Answer: half\n\n⏹ stopped: partial answer" in text
+    assert "Answer: half\n\n■ stopped: partial answer" in text
     assert "Question: Q\n\n[1 picture]\n\nAnswer: \n\n✗ no\nDo this." in text
     assert "Answer: look()\n\n… the answer is still coming" in text
 

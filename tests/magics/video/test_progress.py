@@ -39,12 +39,12 @@ def at(progress: float | None, **more: Any) -> Job:
 @pytest.mark.parametrize(
     ("job", "elapsed", "line"),
     [
-        (at(None, state="queued"), 0.2, "🎬 sim/film: about to be ordered · 0 s"),
-        (at(None), 3, "🎬 sim/film: being made · 3 s"),
-        (at(0.5), 10, "🎬 sim/film: being made ▰▰▰▰▰▰▰▰▰▰▱▱▱▱▱▱▱▱▱▱ 50% · 10 s, about 10 s left"),
-        (at(0.05), 10, "🎬 sim/film: being made ▰▱▱▱▱▱▱▱▱▱▱▱▱▱▱▱▱▱▱▱ 5% · 10 s"),
-        (at(1.0), 10, "🎬 sim/film: being made ▰▰▰▰▰▰▰▰▰▰▰▰▰▰▰▰▰▰▰▰ 100% · 10 s"),
-        (at(None, note="the network is away"), 3, "🎬 sim/film: being made · 3 s (the network is away)"),
+        (at(None, state="queued"), 0.2, "▶ sim/film: about to be ordered · 0 s"),
+        (at(None), 3, "▶ sim/film: being made · 3 s"),
+        (at(0.5), 10, "▶ sim/film: being made ▰▰▰▰▰▰▰▰▰▰▱▱▱▱▱▱▱▱▱▱ 50% · 10 s, about 10 s left"),
+        (at(0.05), 10, "▶ sim/film: being made ▰▱▱▱▱▱▱▱▱▱▱▱▱▱▱▱▱▱▱▱ 5% · 10 s"),
+        (at(1.0), 10, "▶ sim/film: being made ▰▰▰▰▰▰▰▰▰▰▰▰▰▰▰▰▰▰▰▰ 100% · 10 s"),
+        (at(None, note="the network is away"), 3, "▶ sim/film: being made · 3 s (the network is away)"),
     ],
 )
 def test_line_says_how_far(job: Job, elapsed: float, line: str) -> None:
@@ -101,8 +101,8 @@ def test_printed_lines_cover_each_other(
 def test_a_note_stays(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """A note is left as the cell's output, or printed."""
     with capture_output() as captured:
-        Progress(Shell()).note("⏹ stopped")
+        Progress(Shell()).note("■ stopped")
     (output,) = captured.outputs
-    assert output.data["text/plain"] == "⏹ stopped"
-    Progress(object()).note("⏹ stopped")
-    assert capsys.readouterr().out == "⏹ stopped\n"
+    assert output.data["text/plain"] == "■ stopped"
+    Progress(object()).note("■ stopped")
+    assert capsys.readouterr().out == "■ stopped\n"

@@ -23,8 +23,8 @@ from ve_magics.magics.screen import Screen, output_metadata
 from ve_magics.magics.stage import Stage
 from ve_magics.messages import ChatResponse, Image
 
-STOPPED = "⏹ stopped: partial answer"
-STOPPED_AT_ONCE = "⏹ stopped before the first word"
+STOPPED = "■ stopped: partial answer"
+STOPPED_AT_ONCE = "■ stopped before the first word"
 BROKE_OFF = "⚠ broke off: partial answer"
 
 _PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")

@@ -188,7 +188,7 @@ def begin(
     asked = Asked(notebook, request.model, request, options, form)
     pending = Pending(asked, errand, lambda answer: result(form, answer))
     late = LateOutput(notebook.shell)
-    late.begin(f"💬 {request.model} answers in the background…", {"pending": True})
+    late.begin(f"{request.model} answers in the background…", {"pending": True})
     notebook.keep(options.output, pending)
     session, name = notebook.session, options.output
 

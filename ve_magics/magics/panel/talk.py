@@ -342,7 +342,7 @@ class PanelTalk:
         turn.state, turn.error = outcome.state, tuple(map(_for_panel, outcome.error))
         turn.notes += tuple(outcome.notes)
         if earlier is not None and outcome.state != "done":
-            said = turn.error or ("⏹ stopped.",)
+            said = turn.error or ("■ stopped.",)
             earlier.error = (*said, "The earlier answer stays.")
             self.view.show([*self.view.turns[:-1], earlier])
         else:

@@ -13,7 +13,7 @@ EMBEDDED = 300_000
 """Bytes of a picture that may stand in the output itself."""
 _MARKS = {
     "streaming": "… the answer is still coming",
-    "stopped": "⏹ stopped: partial answer",
+    "stopped": "■ stopped: partial answer",
     "failed": "✗ failed",
 }
 

@@ -78,7 +78,7 @@ class Progress:
             left = f", about {elapsed * (1 - job.progress) / job.progress:.0f} s left"
         note = f" ({job.note})" if job.note else ""
         state = _WORDS.get(job.state, job.state)
-        return f"🎬 {job.provider}/{job.model}: {state}{percent} · {elapsed:.0f} s{left}{note}"
+        return f"▶ {job.provider}/{job.model}: {state}{percent} · {elapsed:.0f} s{left}{note}"
 
     def finish(self, data: Mapping[str, str], facts: Mapping[str, Any]) -> None:
         """Leave the player as the cell's one output."""
