@@ -459,6 +459,24 @@ def test_dark_and_chinese_without_a_theme_of_the_front_end(widget_page: Show) ->
     panel.picture("panel-dark-chinese")
 
 
+def test_facts_are_told_in_the_readers_language(widget_page: Show) -> None:
+    """Tokens, an unknown price and where an answer came from are Chinese words to a Chinese reader."""
+    panel = widget_page("chat", STATE, locale="zh-CN")
+    panel.tell(
+        whole(turn("t1", "问", "答") | {"facts": "a/b · 1 + 2 tokens · from the cache · price unknown"})
+    )
+    assert panel.page.locator(".ve-facts").inner_text() == "a/b · 1 + 2 词元 · 来自缓存 · 价格未知"
+
+
+def test_an_address_ends_where_chinese_goes_on(widget_page: Show) -> None:
+    """No space stands between an address and the Chinese words behind it; they are no part of the link."""
+    panel = widget_page("chat", STATE)
+    panel.tell(whole(turn("t1", answer="参见https://example.com/a?b=1。下一句，https://example.com/b查看。")))
+    links = panel.page.locator(".ve-md a").evaluate_all("all => all.map(n => n.textContent)")
+    assert links == ["https://example.com/a?b=1", "https://example.com/b"]
+    assert "下一句" in panel.page.locator(".ve-md").inner_text()
+
+
 def test_formula_that_is_none_stays_as_it_was_written(widget_page: Show) -> None:
     """A broken formula is shown as its source, and an unclosed one waits as text."""
     panel = widget_page("chat", STATE)

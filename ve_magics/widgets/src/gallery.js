@@ -37,7 +37,7 @@ class Card {
     this.prompt.textContent = item.prompt
     this.prompt.title = item.prompt
     const cost = item.cost !== null ? `$${item.cost.toFixed(2)}` : item.state === 'succeeded' ? t('unknownCost') : ''
-    this.line.textContent = [t(item.state), item.model, item.seconds ? `${+item.seconds.toFixed(1)} s` : '', item.size, cost].filter(Boolean).join(' · ')
+    this.line.textContent = [t(item.state), item.model, item.seconds ? `${+item.seconds.toFixed(1)} s` : '', item.size.replace('x', '×'), cost].filter(Boolean).join(' · ')
     this.bar.hidden = !['queued', 'submitting', 'running'].includes(item.state)
     if (item.progress === null) this.bar.removeAttribute('value')
     else this.bar.value = item.progress

@@ -1,7 +1,7 @@
 // Markdown as elements. The lexer's tokens become nodes one by one: raw HTML is shown as it was written, links lead to
 // http, https and mailto only, pictures from elsewhere are links unless they are allowed.
 
-import { Marked } from 'marked'
+import { Marked, Tokenizer } from 'marked'
 import temml from 'temml'
 import { copyButton, h } from './dom.js'
 import { highlight } from './highlight.js'
@@ -37,7 +37,11 @@ const mathInline = {
 }
 let growing = false
 const marked = new Marked({ gfm: true })
-marked.use({ extensions: [mathBlock, mathInline] })
+// A bare address ends where Chinese goes on: no space stands between them.
+const url = function (source) {
+  return Tokenizer.prototype.url.call(this, source.slice(0, source.search(/[^\x00-\x7f]|$/)))
+}
+marked.use({ extensions: [mathBlock, mathInline], tokenizer: { url } })
 
 /** Return the lexer's tokens; while an answer grows, a formula that isn't closed yet waits. */
 function tokensOf(text, unfinished) {

@@ -2,6 +2,7 @@
 
 import { copyButton, h } from './dom.js'
 import { MarkdownView } from './markdown.js'
+import { factsIn } from './words.js'
 
 export class TurnView {
   /**
@@ -56,11 +57,11 @@ export class TurnView {
       this.pictures.set(id, this.picture(id))
       this.shots.append(this.pictures.get(id))
     }
-    this.status.textContent = this.growing && !turn.answer ? `${t('waiting')} …` : turn.state === 'stopped' ? `⏹ ${t('stopped')}` : ''
+    this.status.textContent = this.growing && !turn.answer ? `${t('waiting')} …` : turn.state === 'stopped' ? `■ ${t('stopped')}` : ''
     this.status.hidden = !this.status.textContent
     if (this.error.textContent !== turn.error.join('')) this.error.replaceChildren(...turn.error.map((line) => h('div', { text: line })))
     this.error.hidden = turn.error.length === 0
-    this.facts.textContent = turn.facts
+    this.facts.textContent = factsIn(turn.facts, t)
     this.copy.hidden = !turn.answer || this.growing
     this.retry.hidden = !last || this.growing
   }

@@ -18,6 +18,7 @@ const WORDS = {
     noMatch: 'No video matches.', loading: 'Loading', position: 'Position', state: 'State', revised: 'Made of it',
     tooLong: 'The video is too large to be sent here. It lies at', unknownCost: 'price unknown',
     goneGallery: 'The kernel is gone. Run this cell again.', first: 'First', second: 'Second',
+    tokens: 'tokens', cache: 'from the cache', recording: 'from the recording',
     queued: 'about to be ordered', submitting: 'being ordered', running: 'being made', succeeded: 'ready',
     failed: 'failed', cancelled: 'cancelled', expired: 'expired', unknown: 'unknown', comparing: 'Compared side by side',
     pickTwo: 'Choose a second video to compare.',
@@ -39,6 +40,7 @@ const WORDS = {
     noMatch: '没有匹配的视频。', loading: '加载中', position: '位置', state: '状态', revised: '改写为',
     tooLong: '视频过大，无法在此传输。文件位于', unknownCost: '价格未知',
     goneGallery: '内核已断开。请重新运行此单元格。', first: '第一个', second: '第二个',
+    tokens: '词元', cache: '来自缓存', recording: '来自录制',
     queued: '即将提交', submitting: '提交中', running: '生成中', succeeded: '已完成',
     failed: '失败', cancelled: '已取消', expired: '已过期', unknown: '未知', comparing: '并排对比',
     pickTwo: '请再选择一个视频进行对比。',
@@ -49,4 +51,10 @@ const WORDS = {
 export function words(language = navigator.language) {
   const chosen = WORDS[(language || 'en').slice(0, 2)] ?? WORDS.en
   return (key) => chosen[key] ?? WORDS.en[key] ?? key
+}
+
+/** Return the facts below an answer, which the kernel tells in English, in the reader's words. */
+export function factsIn(facts, t) {
+  const told = (fact) => (fact === 'price unknown' ? t('unknownCost') : fact.replace(/ tokens$/, ` ${t('tokens')}`).replace(/^from the (cache|recording)$/, (_, where) => t(where)))
+  return facts.split(' · ').map(told).join(' · ')
 }
