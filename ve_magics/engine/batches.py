@@ -91,6 +91,12 @@ class Allowance:
             )
         async with self._changed:
             await self._changed.wait_for(lambda: not self._held or self._fits(most))
+            if not self._fits(most) and not self._dollars:
+                raise BudgetError(
+                    "The batch's budget is $0, so only what is free or known already is answered,"
+                    f" and this question could cost up to ${most:.4f}.",
+                    hint="Say what it may cost: --budget USD, or leave --budget out.",
+                )
             if not self._fits(most):
                 raise BudgetError(
                     f"This question could cost up to ${most:.4f}, and of the batch's ${self._dollars:.4f}"

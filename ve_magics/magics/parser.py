@@ -81,6 +81,14 @@ def duration(text: str) -> float:
     return value
 
 
+def dollars(text: str) -> float:
+    """Return an amount in US dollars; 0 stands for what costs nothing."""
+    try:
+        return number(text.removeprefix("$"))
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an amount in US dollars") from None
+
+
 def count(text: str) -> int:
     """Return a whole number that is 1 or more."""
     if not (text.isascii() and text.isdigit() and int(text)):

@@ -112,6 +112,24 @@ def test_budget_holds(open_bench: Callable[..., Any], tmp_path: Path) -> None:
     assert "nobody knows what mine/tutor costs" in ran.lines[0]
 
 
+def test_no_budget_at_all_allows_what_is_free(open_bench: Callable[..., Any], tmp_path: Path) -> None:
+    """`--budget 0` is an amount: what costs nothing is asked, what is known is shown, and the rest says what it means."""
+    config = tmp_path / "config.toml"
+    config.write_text(PRICED)
+    cell = "%%batch rows --budget {} --max-tokens 100 -o results\nWhere is {{{{ row.name }}}}?"
+    bench = open_bench(VE_CONFIG=str(config))
+    bench.shell.user_ns["rows"] = [{"name": "Paris"}, {"name": "Rome"}]
+    ran = bench.run(cell.format("0.0"))
+    assert "The batch's budget is $0, so only what is free or known already is answered" in ran.lines[0]
+    assert bench.asked == 0
+    assert bench.run(cell.format("$9")).error is None
+    assert bench.run(cell.format("0")).error is None
+    assert bench.asked == 2
+    free = open_bench()
+    free.shell.user_ns["rows"] = [{"name": "Paris"}, {"name": "Rome"}]
+    assert free.run(cell.format("0")).error is None
+
+
 def test_unfinished_batch_goes_on_in_another_kernel(open_bench: Callable[..., Any]) -> None:
     """A new kernel asks only for what the earlier one was not answered; a finished batch is asked for anew."""
     cell = "%%batch rows --limit 1 -o results\nWhere is {{ row.name }}?"
@@ -157,6 +175,21 @@ def test_every_row_is_filmed(bench: Any, rows: list[dict[str, str]]) -> None:
     assert bench.simulator.counters.videos_created == 3
 
 
+@pytest.mark.parametrize(("limit", "most", "films"), [("--limit 8", 8, 10), ("--limit 1", 1, 2), ("", 4, 6)])
+def test_films_are_made_side_by_side_up_to_the_limit(
+    open_bench: Callable[..., Any], limit: str, most: int, films: int
+) -> None:
+    """`--limit 8` has eight films in the making at once and never a ninth; where it is left out there are four."""
+    bench = open_bench(settings=Settings(video_seconds=1.0))
+    bench.shell.user_ns["scenes"] = [f"View {number}" for number in range(films)]
+    ran = bench.run(f"%%batch scenes --video {limit} {SMALL} --no-expand -o results\n")
+    assert ran.error is None, ran.lines
+    jobs = bench.notebook.session.filming.jobs.find()
+    at_once = [sum(other.created <= job.created < other.updated for other in jobs) for job in jobs]
+    assert (len(jobs), max(at_once)) == (films, most)
+    assert all((bench.folder / result["video"]).is_file() for result in bench.shell.user_ns["results"])
+
+
 def test_films_that_fail_stand_in_their_rows(bench: Any, rows: list[dict[str, str]]) -> None:
     """A film that isn't made is told in its row, and fails the cell only where all do."""
     ran = bench.run(
@@ -177,7 +210,18 @@ def test_films_that_fail_stand_in_their_rows(bench: Any, rows: list[dict[str, st
         ("%%batch rows\nthe same", "same for every row"),
         ("%%batch rows\n\n", "The prompt is empty"),
         ("%%batch rows\n{{ row.nope }}", "has no field 'nope'; it has name"),
-        ("%%batch rows --video --budget 0.1 --seconds 4\n{{ row.name }}", "its budget is $0.10"),
+        ("%%batch rows --video --budget 0.1 --seconds 4\n{{ row.name }}", "its budget is $0.10."),
+        ("%%batch rows --video --budget 0.004 --seconds 4\n{{ row.name }}", "its budget is $0.004."),
+        (
+            "%%batch rows --video --budget 0.0 --seconds 4\n{{ row.name }}",
+            "would cost $0.80, and its budget is $0, which allows only what is free.",
+        ),
+        (
+            "%%batch rows --video --budget 0.1\n{{ row.name }}",
+            "Nobody knows what the batch would cost, and its",
+        ),
+        ("%%batch rows --budget -1\n{{ row.name }}", "'-1' is not an amount in US dollars"),
+        ("%%batch rows --budget much\n{{ row.name }}", "'much' is not an amount in US dollars"),
     ],
 )
 def test_mistakes_are_told_before_anything_is_asked(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ve_magics.magics.flags import add_end, add_film, add_model, add_parameters, add_sampling
-from ve_magics.magics.parser import Parser, count, duration
+from ve_magics.magics.parser import Parser, count, dollars, duration
 
 EXAMPLES = """\
 examples:
@@ -37,7 +37,12 @@ def batch_parser() -> Parser:
         metavar="N",
         help="so many at the same time; 8 where left out, 4 videos",
     )
-    add("--budget", type=duration, metavar="USD", help="ask nothing that could make the batch cost more")
+    add(
+        "--budget",
+        type=dollars,
+        metavar="USD",
+        help="ask nothing that could make the batch cost more; 0 asks only what is free",
+    )
     add("--video", action="store_true", help="film each row instead")
     add_film(parser, length="length of each video")
     add("--fresh", action="store_true", help="ask again although answers are known")

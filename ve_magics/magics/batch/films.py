@@ -10,7 +10,7 @@ from typing import Any
 from ve_magics.engine.filming import SIDE_BY_SIDE
 from ve_magics.engine.films import RecordedFilm, copy_film, keep_film, recorded_film
 from ve_magics.engine.shots import Shot
-from ve_magics.errors import BudgetError, VeError
+from ve_magics.errors import VeError
 from ve_magics.jobs import Job
 from ve_magics.magics.batch.rows import Found, bar, free_name, record_of, summed_up
 from ve_magics.magics.chat.prompt import text_of
@@ -18,8 +18,9 @@ from ve_magics.magics.failure import one_line
 from ve_magics.magics.notebook import Notebook
 from ve_magics.magics.plain import show_text
 from ve_magics.magics.video.arguments import video_settings
-from ve_magics.magics.video.cell import estimate, failure, film_target, film_targets
+from ve_magics.magics.video.cell import failure, film_target, film_targets
 from ve_magics.magics.video.direction import Director
+from ve_magics.magics.video.money import check_budget, estimate
 from ve_magics.magics.video.progress import Progress
 from ve_magics.messages import Image, Text
 
@@ -62,11 +63,8 @@ def films(
         end = [f"videos    {len(rows):,}", f"estimate  {estimate(price)}; nothing was sent"]
         show_text("\n".join([f"to        {target}", *shown, *end]))
         return None
-    if options.budget is not None and (price is None or price > options.budget):
-        raise BudgetError(
-            f"The batch would cost {estimate(price)}, and its budget is ${options.budget:.2f}.",
-            hint="Nothing was ordered. Take fewer rows or shorter videos, or give a larger --budget.",
-        )
+    hint = "Take fewer rows or shorter videos, or give a larger --budget."
+    check_budget("batch", price, options.budget, hint)
     director = Director(session, target) if directed else None
     shots = [Shot(one, take, director) for one, take in zip(requests, takes, strict=True)]
     errors: dict[int, VeError] = {}

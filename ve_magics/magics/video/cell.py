@@ -25,6 +25,7 @@ from ve_magics.magics.video.arguments import video_parser, video_request
 from ve_magics.magics.video.clip import Clip
 from ve_magics.magics.video.direction import Director, draft, words_of
 from ve_magics.magics.video.footage import Footage, footage, origin
+from ve_magics.magics.video.money import estimate
 from ve_magics.magics.video.progress import Progress
 from ve_magics.routing import Target
 
@@ -385,11 +386,6 @@ def _advice(kind: str, provider: str) -> str:
             return "Change the prompt or the flags and run the cell again."
         case _:
             return "Change the prompt and run the cell again."
-
-
-def estimate(price: float | None, count: int = 1) -> str:
-    """Return what is said of a price in US dollars."""
-    return "price unknown" if price is None else f"${price * count:.2f}"
 
 
 def _show_plan(

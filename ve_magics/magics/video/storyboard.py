@@ -20,16 +20,17 @@ from ve_magics.engine.recording import Film as Recorded
 from ve_magics.engine.shots import Shot, film_key
 from ve_magics.engine.video import file_stem
 from ve_magics.engine.video.joining import contact_sheet, join_films
-from ve_magics.errors import ArgumentsError, BudgetError, ConfigError, JobFailedError
+from ve_magics.errors import ArgumentsError, ConfigError, JobFailedError
 from ve_magics.jobs import Job, VideoRequest
 from ve_magics.magics.chat.arguments import named_model
 from ve_magics.magics.notebook import Notebook
 from ve_magics.magics.plain import show_text
 from ve_magics.magics.video.arguments import video_settings
-from ve_magics.magics.video.cell import estimate, failure, film_target, film_targets
+from ve_magics.magics.video.cell import failure, film_target, film_targets
 from ve_magics.magics.video.clip import Clip
 from ve_magics.magics.video.direction import Director, chat_model, words_of
 from ve_magics.magics.video.film import Film
+from ve_magics.magics.video.money import check_budget, estimate
 from ve_magics.magics.video.progress import Progress
 from ve_magics.magics.video.storyboard_arguments import storyboard_parser
 from ve_magics.routing import Target
@@ -85,11 +86,8 @@ def storyboard(notebook: Notebook, line: str, cell: str) -> None:
     if options.dry_run:
         _show_plan(plan, requests, target, price)
         return
-    if options.budget is not None and (price is None or price > options.budget):
-        raise BudgetError(
-            f"The film would cost {estimate(price)}, and its budget is ${options.budget:.2f}.",
-            hint="Nothing was ordered. Name fewer shots or shorter ones, or give a larger --budget.",
-        )
+    hint = "Name fewer shots or shorter ones, or give a larger --budget."
+    check_budget("film", price, options.budget, hint)
     director = None if options.no_expand else Director(session, target, plan.story)
     shots = [Shot(request, take, director) for request, take in _takes(requests)]
     jobs = _made(notebook, progress, shots, model, target, options, price)
@@ -170,7 +168,7 @@ def _made(
     session = notebook.session
     jobs: tuple[Job | None, ...] = ()
     begun = time.monotonic()
-    progress.say(f"🎬 {target}: {len(shots)} shots · {estimate(price)}", 0.0)
+    progress.say(f"▶ {target}: {len(shots)} shots · {estimate(price)}", 0.0)
     news = session.filming.reel(
         shots,
         model,
@@ -190,14 +188,14 @@ def _made(
             ready = sum(job is not None and job.state == "succeeded" for job in jobs)
             done = sum(job.progress or 0.0 for job in jobs if job is not None) / len(shots)
             progress.say(
-                f"🎬 {target}: {ready} of {len(shots)} shots ready {done:.0%} · {elapsed:.0f} s · {estimate(price)}",
+                f"▶ {target}: {ready} of {len(shots)} shots ready · {done:.0%} · {elapsed:.0f} s · {estimate(price)}",
                 elapsed,
             )
     except KeyboardInterrupt:
         progress.drop()
         if any(job is not None and not job.finished for job in jobs):
             progress.note(
-                "⏹ stopped waiting; the shots go on. Run the cell again to get the film. %ve jobs lists them."
+                "■ stopped waiting; the shots go on. Run the cell again to get the film. %ve jobs lists them."
             )
         raise
     except BaseException:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ve_magics.magics.flags import add_end, add_film, add_model, add_parameters
-from ve_magics.magics.parser import Parser, count, duration
+from ve_magics.magics.parser import Parser, count, dollars
 
 EXAMPLES = """\
 examples:
@@ -41,9 +41,9 @@ def storyboard_parser() -> Parser:
     )
     add(
         "--budget",
-        type=duration,
+        type=dollars,
         metavar="USD",
-        help="refuse the film where it could cost more than so many dollars",
+        help="refuse the film where it could cost more than so many dollars; 0 makes only what is free",
     )
     add("--raw", action="store_true", help="take the cell as it stands, {{ }} included")
     add("--fresh", action="store_true", help="make every shot again although it is there")
