@@ -64,8 +64,8 @@ def test_cards_show_what_is_known_and_change_in_place(widget_page: Show) -> None
     assert cards.locator(".ve-prompt").all_inner_texts() == ["A comet", "一只狐狸", "A boat <b>", "A tower"]
     assert cards.locator(".ve-facts").all_inner_texts() == [
         "being made · sim/film · 2 s · 640×360",
-        "ready · sim/film · 2 s · 640x360 · price unknown",
-        "ready · sim/film · 2 s · 640x360 · $0.40",
+        "ready · sim/film · 2 s · 640×360 · price unknown",
+        "ready · sim/film · 2 s · 640×360 · $0.40",
         "failed · sim/film · 2 s · 640×360",
     ]
     assert cards.nth(0).locator("progress").get_attribute("value") == "0.4"
