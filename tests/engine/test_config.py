@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ve_magics.engine.config import NO_KEY, Config, child_environment
+from ve_magics.engine.config import Config, child_environment
+from ve_magics.engine.config_keys import NO_KEY
 from ve_magics.engine.keys import Secret
 from ve_magics.errors import ConfigError, MissingKeyError, UnknownModelError
 from ve_magics.routing import Target

@@ -23,21 +23,19 @@ from ve_magics.engine.config_file import (
     ConfigFile,
     Midstream,
     ProviderRow,
-    RouteRow,
     config_path,
     provider_of,
     read_file,
 )
+from ve_magics.engine.config_keys import ProviderKeys
+from ve_magics.engine.config_routes import Routes
 from ve_magics.engine.keychain import KeyChain
 from ve_magics.engine.keys import Redactor, Secret, keyring_key
 from ve_magics.engine.prices import Prices
 from ve_magics.engine.serving import Serving
-from ve_magics.errors import ConfigError, MissingKeyError, UnknownModelError
+from ve_magics.errors import ConfigError
 from ve_magics.providers import PROVIDERS, Provider
 from ve_magics.routing import Route, Target
-
-NO_KEY = Secret("", "no key needed")
-"""What is sent where no key is needed: nothing."""
 
 BESIDE = "ve_magics.toml"
 """Name of the file beside a notebook that may choose models and routes."""
@@ -77,7 +75,6 @@ class Config:
         file: Path | None = None,
     ) -> None:
         self._environ = os.environ if environ is None else environ
-        self._keychain = KeyChain(self._environ, keyring)
         self.path = config_path(self._environ) if file is None else file
         self.read_from: list[Path] = []
         own = ConfigFile()
@@ -113,10 +110,12 @@ class Config:
             (own.defaults, str(self.path)),
         )
         self._route_rows = {**own.routes, **beside.routes}
-        self._routes: dict[str, Route] = {}
-        self._held: dict[str, Secret] = {}
         self._used: dict[str, str] = {}
-        self._key_listeners: list[Callable[[str, int], object]] = []
+        self._keys = ProviderKeys(self.providers, self._rows, KeyChain(self._environ, keyring))
+        self._routes = self._routes_with(self._keys)
+
+    def _routes_with(self, keys: ProviderKeys) -> Routes:
+        return Routes(self.providers, self._route_rows, self.aliases, keys, self.price)
 
     def _is_own(self, path: Path) -> bool:
         """Whether a path is the user's own file by another name."""
@@ -176,23 +175,17 @@ class Config:
             UnknownModelError: There is no such provider.
             ConfigError: The key holds a character that no key has.
         """
-        self.provider(provider)
-        self._held[provider] = Secret(key, "%ve key")
-        self._routes.clear()
-        for listener in self._key_listeners:
-            listener(provider, 1)
+        self._keys.hold(provider, key)
 
     def on_key(self, listener: Callable[[str, int], object]) -> None:
         """Have a listener called with a provider and the number of its keys whenever they change."""
-        self._key_listeners.append(listener)
+        self._keys.listen(listener)
 
     def adopt(self, other: Config) -> None:
         """Take over what holds until the kernel ends: keys that were typed and defaults that were chosen."""
         self._used |= other._used
-        for provider, secret in other._held.items():
-            if provider in self.providers:
-                self._held[provider] = secret
-        self._routes.clear()
+        self._keys.adopt(other._keys)
+        self._routes.forget()
 
     def use(self, kind: str, model: str) -> None:
         """Choose the default model of a kind (`chat`, `video`, …) until the kernel ends."""
@@ -232,10 +225,8 @@ class Config:
                 provider = msgspec.structs.replace(provider, auth="none")
         mine = copy.copy(self)
         mine.providers = {**self.providers, name: provider}
-        mine._held = dict(self._held)
-        mine._routes, mine._key_listeners = {}, []
-        if key:
-            mine._held[name] = Secret(key, "api_key")
+        mine._keys = self._keys.joined_by(provider, key)
+        mine._routes = mine._routes_with(mine._keys)
         return mine, name
 
     def provider(self, name: str) -> Provider:
@@ -244,72 +235,39 @@ class Config:
         Raises:
             UnknownModelError: There is none.
         """
-        found = self.providers.get(name)
-        if found is None:
-            near = catalog.nearest(name, self.providers)
-            hint = (
-                f"Did you mean {' or '.join(near)}?"
-                if near
-                else f"Known: {', '.join(sorted(self.providers))}."
-            )
-            raise UnknownModelError(f"There is no provider {name!r}.", nearest=near, hint=hint)
-        return found
+        return self._keys.provider(name)
 
     def keys(self, name: str) -> tuple[Secret, ...]:
         """Return the keys that are known for a provider, the first to be used first; empty where there are none.
 
         A system keyring that can't be asked holds none here; `key` tells why.
         """
-        if name in self._held:
-            return (self._held[name],)
-        return tuple(found for found in self._found(name) if isinstance(found, Secret))
-
-    def _found(self, name: str) -> list[Secret | MissingKeyError]:
-        """Return what is known of a provider's keys: themselves, and why one that is there can't be used."""
-        return self._keychain.found(name, self._specs(name), self.provider(name).key_names)
-
-    def _specs(self, name: str) -> tuple[str, ...]:
-        row = self._rows.get(name)
-        return () if row is None else row.keys or ((row.key,) if row.key else ())
+        return self._keys.all(name)
 
     def key(self, name: str, index: int = 0) -> Secret:
         """Return the key to send to a provider.
 
+        Args:
+            name: The provider.
+            index: Which of several keys; counted round.
+
         Raises:
+            UnknownModelError: There is no such provider.
             MissingKeyError: It needs one, and none is known or the one that is there can't be used.
         """
-        keys = self.keys(name)
-        if keys:
-            return keys[index % len(keys)]
-        provider = self.provider(name)
-        if provider.keyless:
-            return NO_KEY
-        for found in self._found(name):
-            if isinstance(found, MissingKeyError):
-                raise MissingKeyError(found.message, hint=found.hint)
-        specs = self._specs(name)
-        if not specs and isinstance(kept := self._keychain.in_keyring(name), Secret):
-            return kept
-        variables = [spec.removeprefix("env:") for spec in specs if spec.startswith("env:")]
-        variable = next(iter(variables or provider.key_names), "")
-        hint = f"Set {variable}, or type: %ve key {name}" if variable else f"Type: %ve key {name}"
-        error = MissingKeyError(f"No key for {name}.", hint=hint)
-        error.client_hint = "The server's owner can set one; or choose another model."
-        raise error
+        return self._keys.one(name, index)
 
     def key_faults(self) -> tuple[str, ...]:
         """Return why keys that are there can't be used, a line each."""
-        found = (fault for name in self.providers if name not in self._held for fault in self._found(name))
-        return tuple(dict.fromkeys(str(fault) for fault in found if isinstance(fault, MissingKeyError)))
+        return self._keys.faults()
 
     def pooled(self, name: str) -> bool:
         """Whether a provider's row names several keys."""
-        row = self._rows.get(name)
-        return row is not None and len(row.keys or ()) > 1 and name not in self._held
+        return self._keys.pooled(name)
 
     def usable(self, name: str) -> bool:
         """Whether a provider could be asked now: it has a key or needs none."""
-        return self.providers[name].keyless or bool(self.keys(name))
+        return self._keys.usable(name)
 
     def default(self, kind: str) -> Chosen:
         """Return the model that serves a kind of request where none is named, and why.
@@ -334,13 +292,7 @@ class Config:
 
     def names(self) -> tuple[str, ...]:
         """Return every name that a user could type for a model now: routes, aliases, models of usable providers."""
-        models = (
-            f"{provider}/{model}"
-            for provider, known in catalog.KNOWN_MODELS.items()
-            if provider in self.providers and self.usable(provider)
-            for model in known
-        )
-        return (*self._route_rows, *self.aliases, *models)
+        return self._routes.names()
 
     def route(self, model: str) -> Route:
         """Return the targets that may serve a model: a route, an alias, `provider/name`, or a bare name.
@@ -350,99 +302,15 @@ class Config:
             MissingKeyError: Everybody who serves it needs a key.
             ConfigError: A route or an alias leads nowhere or in a circle.
         """
-        known = self._routes.get(model)
-        if known is not None:
-            return known
-        name = self._resolve(model)
-        row = self._route_rows.get(name)
-        if row is None:
-            target = self._target(name)
-            route = Route(name=str(target), targets=(target,))
-            if str(target) != name:
-                return route
-        else:
-            route = self._routed(name, row)
-        self._routes[model] = route
-        return route
-
-    def _resolve(self, model: str) -> str:
-        """Follow aliases to the name of a route or a model."""
-        seen: list[str] = []
-        while model in self.aliases and model not in self._route_rows:
-            if model in seen:
-                raise ConfigError(
-                    f"The alias {seen[0]!r} leads in a circle: {' → '.join([*seen, model])}.",
-                    hint="Mend [aliases].",
-                )
-            seen.append(model)
-            model = self.aliases[model]
-        return model
-
-    def _routed(self, name: str, row: RouteRow) -> Route:
-        if not row.targets:
-            raise ConfigError(f"[routes.{name}] has no targets.")
-        targets = tuple(self._member(name, target) for target in row.targets)
-        defaults = {} if row.retries is None else {"retries": row.retries}
-        ranks = tuple(self._price_rank(target) for target in targets) if row.policy == "cheapest" else ()
-        return Route(
-            name=name,
-            targets=targets,
-            policy=row.policy,
-            weights=row.weights,
-            prices=ranks,
-            hedge_percentile=row.hedge_percentile,
-            **defaults,
-        )
-
-    def _member(self, route: str, model: str) -> Target:
-        """Return the target that a route names; whether its provider has a key shows when it is asked."""
-        name = self._resolve(model)
-        if name in self._route_rows:
-            raise ConfigError(
-                f"[routes.{route}] names the route {name!r} as a target.", hint="Name its targets instead."
-            )
-        makers = [maker for maker in catalog.makers(name) if maker in self.providers]
-        if self._named(name) is None and makers:
-            usable = [maker for maker in makers if self.usable(maker)]
-            return Target((usable or makers)[0], name)
-        return self._target(name)
-
-    def _named(self, model: str) -> Target | None:
-        """Return the target that `provider/model` names; None for any other name."""
-        provider, _, name = model.partition("/")
-        return Target(provider, name) if name and provider in self.providers else None
-
-    def _target(self, model: str) -> Target:
-        if (target := self._named(model)) is not None:
-            return target
-        makers = [maker for maker in catalog.makers(model) if maker in self.providers]
-        for maker in makers:
-            if self.usable(maker):
-                return Target(maker, model)
-        if makers:
-            self.key(makers[0])
-        model = model[:200]
-        near = catalog.nearest(model, self.names())
-        how = f"Did you mean {' or '.join(near)}?" if near else "Name it provider/model;"
-        hint = how if near else f"{how} %ve models lists them."
-        error = UnknownModelError(f"Nobody here serves a model {model!r}.", nearest=near, hint=hint)
-        error.client_hint = how if near else f"{how} GET /v1/models lists them."
-        raise error
+        return self._routes.route(model)
 
     def midstream(self, model: str) -> Midstream:
         """Return what happens to an answer of this model that breaks after its first token, as the user set it."""
-        row = self._route_rows.get(self._resolve(model))
-        return "restart" if row is None or row.midstream is None else row.midstream
+        return self._routes.midstream(model)
 
     def price(self, target: Target) -> catalog.Price | None:
         """Return what a target costs; None where that isn't known."""
         return self.prices.price(target.provider, target.model)
-
-    def _price_rank(self, target: Target) -> float | None:
-        price = self.price(target)
-        if price is None or price.input is None or price.output is None:
-            return None
-        return price.input * 3 + price.output
 
 
 def _https_host(url: str) -> str:
