@@ -20,7 +20,7 @@ from ve_magics.events import (
     TextDelta,
     ToolCallDelta,
 )
-from ve_magics.magics.chat.display import BROKE_OFF, STOPPED, STOPPED_AT_ONCE, AnswerDisplay, bundle
+from ve_magics.magics.chat.display import BROKE_OFF, CUT_OFF, STOPPED, STOPPED_AT_ONCE, AnswerDisplay, bundle
 from ve_magics.messages import ChatResponse, Choice, Image, Message, Part, Refusal, Text, ToolCall
 
 PARAGRAPH = (
@@ -231,6 +231,15 @@ def test_a_partial_answer_stays_and_is_marked(method: str, mark: str) -> None:
     assert data["text/plain"] == f"Half\n\n```python\nx = 1\n\n{mark}"
     assert data["text/markdown"].endswith(f"x = 1\n```\n\n*{mark}*")
     assert metadata == {"ve_magics": {"model": "m", "partial": True}}
+
+
+@pytest.mark.parametrize("finish", ["length", "content_filter"])
+def test_an_answer_that_was_cut_off_says_so(finish: Any) -> None:
+    """Whoever reads the cell sees that the end is missing and why; a mark that says more comes first."""
+    cut = ChatResponse(choices=(Choice(Message("assistant", (Text("Half an"),)), finish),))
+    assert bundle(cut)["text/plain"] == f"Half an\n\n{CUT_OFF[finish]}"
+    assert bundle(cut)["text/markdown"] == f"Half an\n\n*{CUT_OFF[finish]}*"
+    assert bundle(cut, mark=STOPPED)["text/plain"] == f"Half an\n\n{STOPPED}"
 
 
 def test_stopped_before_a_word_came() -> None:

@@ -26,6 +26,11 @@ from ve_magics.messages import ChatResponse, Image
 STOPPED = "■ stopped: partial answer"
 STOPPED_AT_ONCE = "■ stopped before the first word"
 BROKE_OFF = "⚠ broke off: partial answer"
+CUT_OFF = {
+    "length": "✂ cut off: the answer reached the limit of tokens",
+    "content_filter": "✂ cut off by the provider's policy",
+}
+"""What is said of an answer that ended for this reason."""
 
 _PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 
@@ -35,9 +40,10 @@ def bundle(response: ChatResponse, *, mark: str = "") -> dict[str, str]:
 
     Args:
         response: The answer.
-        mark: A last line that says what is wrong with it.
+        mark: A last line that says what is wrong with it; an answer that was cut off has one of its own.
     """
     message = response.message
+    mark = mark or CUT_OFF.get(response.finish or "", "")
     plain = (
         message.text
         or message.refusal
