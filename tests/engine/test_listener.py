@@ -60,6 +60,44 @@ def test_a_port_that_is_taken_is_told() -> None:
     assert "--port" in caught.value.hint
 
 
+def ask(port: int, head: bytes) -> bytes:
+    """Send the beginning of a request until it is answered, and return the answer."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as line:
+        line.sendall(head)
+        if not head.endswith(b"\r\n\r\n"):
+            try:
+                for _ in range(4000):
+                    line.sendall(b"a" * 16_384)
+            except OSError:
+                return b"cut off"
+        return line.recv(1000)
+
+
+def test_no_request_makes_the_server_grow_or_fail() -> None:
+    """Headers without end are cut off, and an upgrade that is not offered is a plain request."""
+    out, heard = io.StringIO(), list[bytes]()
+    upgrade = b"connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n"
+    key = b"sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+
+    def ready(url: str) -> None:
+        def visit() -> None:
+            port = int(url.rpartition(":")[2])
+            try:
+                heard.append(ask(port, b"GET / HTTP/1.1\r\nhost: x\r\n" + upgrade + key + b"\r\n"))
+                heard.append(ask(port, b"GET / HTTP/1.1\r\nhost: x\r\nx: "))
+                heard.append(ask(port, b"GET /"))
+            finally:
+                os.kill(os.getpid(), signal.SIGINT)
+
+        threading.Thread(target=visit).start()
+
+    with pytest.raises(KeyboardInterrupt):
+        listen(hello, "127.0.0.1", 0, name="ve-magics:", what="This", out=out, ready=ready, grace=1)
+    assert heard[0].startswith(b"HTTP/1.1 200")
+    for cut in heard[1:]:
+        assert cut == b"cut off" or cut.startswith((b"HTTP/1.1 431", b"HTTP/1.1 400"))
+
+
 def test_an_address_that_is_none_is_told() -> None:
     """An IPv6 address is bound as one where the machine has it; what is no address is an error."""
     with pytest.raises(ConfigError, match="can't be listened at"):

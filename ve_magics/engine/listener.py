@@ -13,6 +13,13 @@ from ve_magics.errors import ConfigError, MissingExtraError
 GRACE = 30
 """Seconds that running replies get to finish after the first signal to stop."""
 
+HEAD_LIMIT = 256 * 1024
+"""Most bytes of a request's first line and headers, about; whoever sends more is cut off."""
+
+_HEAD_TOO_LARGE = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+)
+
 
 def listen(
     app: Any,
@@ -67,6 +74,7 @@ def listen(
         server_header=False,
         proxy_headers=False,
         lifespan="auto",
+        ws="none",
         timeout_graceful_shutdown=grace,
         timeout_keep_alive=75,
     )
@@ -75,15 +83,36 @@ def listen(
 
 
 def protocol() -> Any:
-    """Return what speaks HTTP for uvicorn: its fastest parser, sending once a turn of the loop where it would twice."""
+    """Return what speaks HTTP for uvicorn: its fastest parser, which bounds a request's headers.
+
+    It sends once a turn of the loop where it would twice.
+    """
     try:
         from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
     except ImportError:
         return "auto"
 
     class Gathering(HttpToolsProtocol):
+        _head: int | None = None  # bytes of headers that have come and aren't whole
+
         def connection_made(self, transport: Any) -> None:
             super().connection_made(Gathered(transport, self.loop))  # type: ignore[arg-type]  # all of it that is used
+
+        def on_message_begin(self) -> None:
+            self._head = 0
+            super().on_message_begin()
+
+        def on_headers_complete(self) -> None:
+            self._head = None
+            super().on_headers_complete()
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            if self._head is not None:
+                self._head += len(data)
+                if self._head > HEAD_LIMIT:
+                    self.transport.write(_HEAD_TOO_LARGE)
+                    self.transport.close()
 
     return Gathering
 
