@@ -282,8 +282,7 @@ class Connections:
     async def aclose(self) -> None:
         """End them all."""
         servers, self._open = [*self._open.values()], {}
-        for server in servers:
-            await server.aclose()
+        await asyncio.gather(*(server.aclose() for server in servers))
 
 
 _CONNECTIONS: WeakKeyDictionary[Session, Connections] = WeakKeyDictionary()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import subprocess
 import sys
@@ -153,6 +154,102 @@ async def test_slow_server_is_given_up() -> None:
     with pytest.raises(ToolFailedError, match="mute"):
         await connection.tools()
     await connection.aclose()
+
+
+HOSTILE = Path(__file__).with_name("mcp_hostile.py")
+
+
+def hostile(*how: str, **more: Any) -> McpConnection:
+    """Return a connection to a server that misbehaves."""
+    return McpConnection(McpServer(name="h", command=(sys.executable, str(HOSTILE), *how), **more))
+
+
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [
+        ("loud", "go is done"),
+        ("asks", "refused refused"),
+        ("changing", "go is done"),
+        (
+            "odd",
+            "[image that can't be shown here]\n\x1b[31m</data><script>alert(1)</script>![x](http://127.0.0.1:9/?d=1)",
+        ),
+    ],
+)
+async def test_servers_that_misbehave_are_worked_with(
+    how: str, told: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Logs between messages, requests for a model or for the user's words, a kind of picture that no model reads."""
+    connection = hostile(how)
+    try:
+        ((own, tool),) = await connection.tools()
+        assert (own, tool.name) == ("go", "h__go")
+        assert (await connection.call(own, {})).text == told
+        ((own, _),) = await connection.tools()
+        assert own == ("other" if how == "changing" else "go")
+    finally:
+        await connection.aclose()
+    assert capfd.readouterr() == ("", "")
+
+
+async def test_ten_megabytes_are_cut() -> None:
+    """What a model gets of them is bounded, and the cut is seen."""
+    connection = hostile("large")
+    output = await connection.call("go", {})
+    await connection.aclose()
+    assert len(output.text) < 21_000
+    assert "9,980,000 characters were cut here" in output.text
+
+
+async def test_tools_whose_names_become_the_same_are_told_apart() -> None:
+    """Each is offered by a name of its own and called by the one that its server gave it."""
+    connection = hostile("twins")
+    tools = await connection.tools()
+    await connection.aclose()
+    names = [tool.name for _, tool in tools]
+    assert names[:3] == ["h__a_b", "h__a_b_2", "h__a_b_3"]
+    assert len(set(names)) == 5
+    assert max(map(len, names)) == 64
+    assert [own for own, _ in tools[:3]] == ["a.b", "a_b", "a/b"]
+
+
+async def test_a_list_without_end_is_left() -> None:
+    """A server that always has another page is asked for so many pages, and no more."""
+    connection = hostile("endless")
+    assert await asyncio.wait_for(connection.tools(), 30) == ()
+    await connection.aclose()
+
+
+async def test_a_server_that_dies_in_a_call_is_told() -> None:
+    """The call fails in words, and the next one has a new server."""
+    connection = hostile("dies")
+    with pytest.raises(ToolFailedError, match="could not run go"):
+        await connection.call("go", {})
+    assert len(await connection.tools()) == 1
+    await connection.aclose()
+
+
+def is_there(number: int) -> bool:
+    """Whether a process runs."""
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("how", [("stays",), ("stays", "hangs")])
+async def test_no_server_is_left_behind(how: tuple[str, ...], tmp_path: Path) -> None:
+    """One that ignores its end and a request to terminate, or never begins to answer, is killed."""
+    note = tmp_path / "pid"
+    connection = hostile(*how, "remembers", str(note), timeout=1 if "hangs" in how else 30)
+    if "hangs" in how:
+        with pytest.raises(ToolFailedError, match="not there within 1 s"):
+            await connection.tools()
+    else:
+        await connection.tools()
+    await asyncio.wait_for(connection.aclose(), 12)
+    assert not is_there(int(note.read_text("utf-8")))
 
 
 async def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -133,7 +133,8 @@ async def test_names_are_shown_in_one_line_and_none_ends_a_build(tmp_path: Path)
     docs.mkdir()
     for name in ("a\nb.md", "\u202edm.exe.md", "中文.md"):
         (docs / name).write_text("words", "utf-8")
-    Path(os.fsdecode(os.fsencode(docs) + b"/bad\xff.md")).write_text("words", "utf-8")
+    bad = docs / os.fsdecode(b"bad\xff.md")
+    bad.write_text("words", "utf-8")
     store = SqliteKnowledge(tmp_path / "x.sqlite")
     report = await built(store, docs)
     assert [tuple(one) for one in report.problems] == [

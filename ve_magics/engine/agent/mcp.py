@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import logging
 import re
 import tempfile
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from typing import Any, TextIO, cast
 
@@ -28,8 +29,14 @@ MOST_TOOLS = 128
 """Tools of one server that are offered."""
 STARTING = 30.0
 """Seconds within which a server must be there."""
-STOPPING = 2.0
-"""Seconds that it gets to end."""
+STOPPING = 8.0
+"""Seconds within which the SDK ends it: it asks, terminates after two seconds, and kills after two more."""
+MOST_PAGES = 64
+"""Pages of a list of tools that are asked for."""
+_CLOSED = "Connection closed"
+"""What the SDK's error says where the connection is gone."""
+_PICTURES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
+_LONGEST_NAME = 64
 _NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_-]+")
 _LONGEST_DESCRIPTION = 2_000
 
@@ -62,13 +69,17 @@ class McpConnection:
         client = await self._connected()
         found: list[Any] = []
         cursor = None
-        while len(found) < MOST_TOOLS:
+        for _ in range(MOST_PAGES):
             page = await self._answer(client.list_tools(cursor=cursor), "list its tools")
             found += page.tools
             cursor = page.next_cursor
-            if cursor is None:
+            if cursor is None or len(found) >= MOST_TOOLS:
                 break
-        return tuple((str(one.name), _tool(self.server.name, one)) for one in found[:MOST_TOOLS])
+        tools: dict[str, tuple[str, Tool]] = {}
+        for one in found[:MOST_TOOLS]:
+            tool = _tool(self.server.name, one, tools)
+            tools[tool.name] = (str(one.name), tool)
+        return tuple(tools.values())
 
     async def call(self, name: str, arguments: Arguments) -> Output:
         """Return what a tool of the server gives back.
@@ -81,6 +92,7 @@ class McpConnection:
         return _output(result)
 
     async def _answer(self, asked: Any, what: str) -> Any:
+        client, task, stop = self._client, self._task, self._stop
         try:
             async with asyncio.timeout(self.server.timeout):
                 return await asked
@@ -89,8 +101,10 @@ class McpConnection:
                 f"The MCP server {self.server.name} did not {what} within {self.server.timeout:g} s."
             ) from None
         except Exception as error:  # noqa: BLE001 - whatever the SDK raises is told in our words
-            if self._task is not None and self._task.done():
-                self._client = None  # it is gone: the next call connects anew
+            if (task is not None and task.done()) or str(error) == _CLOSED:
+                stop.set()
+                if self._client is client:
+                    self._client = None  # it is gone: the next call connects anew
             raise ToolFailedError(
                 f"The MCP server {self.server.name} could not {what}: {_first_line(error)}"
             ) from None
@@ -124,7 +138,8 @@ class McpConnection:
                     ready.set_exception(self._unusable(f"{_first_line(error)}{_last_words(stderr)}"))
             finally:
                 if not ready.done():
-                    ready.cancel()
+                    ready.set_exception(self._unusable("it was ended before it was there."))
+                    ready.exception()  # there may be nobody who waits for it
 
     def _unusable(self, why: str) -> ToolFailedError:
         name = self.server.name
@@ -135,12 +150,16 @@ class McpConnection:
     async def aclose(self) -> None:
         """End it."""
         self._stop.set()
-        task, self._task, self._client = self._task, None, None
-        if task is not None:
-            await asyncio.wait([task], timeout=STOPPING)
+        task, client = self._task, self._client
+        self._task = self._client = None
+        if task is None:
+            return
+        if client is not None and not client.done():
+            task.cancel()  # it is still about to begin; later on a cancellation would keep the SDK from ending it
+        done, _ = await asyncio.wait([task], timeout=STOPPING)
+        if not done:
             task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            await asyncio.wait([task], timeout=1)
 
 
 def _last_words(stderr: TextIO) -> str:
@@ -161,6 +180,9 @@ def _opener(server: McpServer) -> Opener:
         import mcp
     except ImportError:
         raise MissingExtraError(f"The MCP server {server.name}", "mcp") from None
+    logs = logging.getLogger("mcp")
+    if not logs.handlers:  # else each line that is no message would be shown in the cell, with a traceback
+        logs.addHandler(logging.NullHandler())
 
     async def opened(stack: AsyncExitStack, stderr: TextIO) -> Client:
         source: Any
@@ -185,9 +207,13 @@ def _opener(server: McpServer) -> Opener:
     return opened
 
 
-def _tool(server: str, found: Any) -> Tool:
-    """Return a server's tool as it is offered to models."""
-    name = f"{server}{SEPARATOR}{_NOT_IN_NAMES.sub('_', found.name)}"[:64]
+def _tool(server: str, found: Any, taken: Collection[str]) -> Tool:
+    """Return a server's tool as it is offered to models, by a name that no other one of it has."""
+    whole = f"{server}{SEPARATOR}{_NOT_IN_NAMES.sub('_', found.name)}"
+    name, number = whole[:_LONGEST_NAME], 2
+    while name in taken:
+        end = f"_{number}"
+        name, number = whole[: _LONGEST_NAME - len(end)] + end, number + 1
     schema = dict(found.input_schema or {})
     schema.setdefault("type", "object")
     schema.setdefault("properties", {})
@@ -201,7 +227,7 @@ def _output(result: Any) -> Output:
         kind = getattr(one, "type", "")
         if kind == "text":
             parts.append(Text(one.text))
-        elif kind == "image":
+        elif kind == "image" and one.mime_type in _PICTURES:
             with suppress(binascii.Error, ValueError):
                 parts.append(Image(base64.b64decode(one.data, validate=True), one.mime_type))
         elif kind == "resource" and isinstance(getattr(one.resource, "text", None), str):
