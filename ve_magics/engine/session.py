@@ -19,7 +19,6 @@ from ve_magics.dialects.embeddings import EmbedRequest, EmbedResponse
 from ve_magics.dialects.images import ImageRequest, ImageResponse
 from ve_magics.dialects.rerank import RerankRequest, RerankResponse
 from ve_magics.engine import pieces
-from ve_magics.engine import recording as recordings
 from ve_magics.engine.answers import Answers, keepable
 from ve_magics.engine.books import Books
 from ve_magics.engine.budget import IMAGE_OUTPUT, text_tokens
@@ -28,7 +27,8 @@ from ve_magics.engine.config_file import home
 from ve_magics.engine.filming import Filming
 from ve_magics.engine.gateway import Gateway, Trace
 from ve_magics.engine.models import name_the_living
-from ve_magics.engine.recording import Kept, Mode, Recording
+from ve_magics.engine.recording import Kept, Mode, Recording, request_key
+from ve_magics.engine.session_recordings import SessionRecordings
 from ve_magics.engine.simulated import Simulated
 from ve_magics.engine.transport import Deadlines, Mounted, Transport
 from ve_magics.errors import ArgumentsError, ConfigError, NotFoundError, RecordingError, StoreError
@@ -57,7 +57,6 @@ class Session:
     Attributes:
         id: Of this session alone.
         warnings: What went wrong without stopping anything, each once.
-        mode: Whether answers are recorded or replayed.
         books: What was spent, and the budgets.
         answers: What this session keeps of its answers.
         closers: Called when the session is closed.
@@ -79,10 +78,13 @@ class Session:
         self.notebook = self.config.notebook(self.directory) if notebook is None else notebook
         self.data = home() if data is None else data
         self.warnings: list[str] = []
-        self.mode: Mode = self.config.recording_mode or "off"
-        self._recording: Recording | None = None
-        self._log = self.config.recording_log
-        self._replays: list[Recording] | None = None
+        self._recordings = SessionRecordings(
+            self.config.recording_mode or "off",
+            self.directory,
+            lambda: self.notebook,
+            self.config.recording_log,
+            self.warn,
+        )
         self._transport = transport
         self._gateway: Gateway | None = None
         self._store = store
@@ -171,56 +173,42 @@ class Session:
     # Recording
 
     @property
+    def mode(self) -> Mode:
+        """Whether answers are recorded or replayed: off, auto, record or replay."""
+        return self._recordings.mode
+
+    @mode.setter
+    def mode(self, mode: Mode) -> None:
+        self._recordings.mode = mode
+
+    @property
     def recording(self) -> Recording:
         """The recording that is written to.
 
         Raises:
             RecordingError: It can't be read, or the notebook has no name to call it by.
         """
-        if self._recording is None:
-            if self.notebook is None:
-                raise RecordingError(
-                    "The notebook's name is not known here, so its recording has none.",
-                    hint="Name it: %ve record NAME, or set VE_NOTEBOOK=NAME.ipynb.",
-                )
-            self._recording = Recording(recordings.beside(self.notebook, self.directory)[0], self._log)
-        return self._recording
+        return self._recordings.own
 
     @property
     def replays(self) -> list[Recording]:
         """The recordings that may be replayed from."""
-        if self.mode == "record":
-            return [self.recording]
-        if self._replays is None:
-            own = recordings.beside(self.notebook, self.directory)
-            if self.notebook is not None and own[0].is_file():
-                self._replays = [Recording(own[0], self._log)]
-            else:
-                self._replays = self._neighbours()
-        return self._replays
-
-    def _neighbours(self) -> list[Recording]:
-        """Return every recording in the folder; one that can't be read is somebody else's and is passed over."""
-        found = []
-        for path in recordings.beside(None, self.directory):
-            try:
-                found.append(Recording(path, self._log))
-            except RecordingError as error:
-                self.warn(error.message)
-        return found
+        return self._recordings.replays
 
     def set_mode(self, mode: Mode, notebook: Path | None = None) -> None:
-        """Switch recording off, or to auto, record or replay; answers kept in this session are forgotten."""
+        """Switch recording off, or to auto, record or replay; answers kept in this session are forgotten.
+
+        Args:
+            mode: The mode.
+            notebook: What the notebook is called from now on; None leaves its name.
+
+        Raises:
+            RecordingError: There is nothing to record to, or it can't be read; the mode stays.
+            StoreError: The recording can't be written; the mode stays.
+        """
         if notebook is not None:
             self.notebook = notebook
-        before, self.mode = self.mode, mode
-        self._recording = self._replays = None
-        if mode == "record":
-            try:
-                self.recording.check_writable()
-            except (RecordingError, StoreError):
-                self.mode = before
-                raise
+        self._recordings.switch(mode)
         self.forget()
 
     def forget(self) -> int:
@@ -234,13 +222,7 @@ class Session:
 
     def recorded(self, key: str, cell: str = "") -> Kept | None:
         """Return what was recorded under a digest; None where nothing was, or nothing is replayed."""
-        if self.mode not in ("auto", "replay"):
-            return None
-        for recording in self.replays:
-            kept = recording.answer(key, cell=cell)
-            if kept is not None:
-                return kept
-        return None
+        return self._recordings.answer(key, cell)
 
     # Asking
 
@@ -275,7 +257,7 @@ class Session:
                 "The prompt is empty.", hint="Write what you want to ask below the %%chat line."
             )
         trace = Trace() if trace is None else trace
-        key = recordings.request_key(request) if cached or self.mode != "off" else ""
+        key = request_key(request) if cached or self.mode != "off" else ""
         kept = await self._known(key, trace, fresh=fresh, cached=cached, cell=cell)
         if kept is not None:
             if self.mode == "record":
@@ -326,7 +308,7 @@ class Session:
         """Tell whether the answer needs nobody to be asked; while a recording is replayed, none ever does."""
         if self.mode == "replay" or fresh:
             return self.mode == "replay"
-        key = recordings.request_key(request)
+        key = request_key(request)
         return self.recorded(key) is not None or (cached and self.answers.get(key) is not None)
 
     async def _known(self, key: str, trace: Trace, *, fresh: bool, cached: bool, cell: str) -> Kept | None:
@@ -353,11 +335,7 @@ class Session:
 
     def lacks(self, cell: str) -> RecordingError:
         """Return the error for a request that the recording lacks."""
-        names = ", ".join(recording.path.name for recording in self.replays) or "no recording here"
-        where = f"The recording lacks the answer of {cell}" if cell else "The recording lacks this answer"
-        return RecordingError(
-            f"{where} ({names}).", hint="Run the notebook once with VE_RECORDING=record, or type %ve record."
-        )
+        return self._recordings.lacks(cell)
 
     async def complete(self, request: ChatRequest, **options: object) -> ChatResponse:
         """Return the whole answer; the options are those of `stream`."""
