@@ -253,3 +253,14 @@ def test_reload_keeps_what_holds_until_the_kernel_ends(bench: Any, monkeypatch: 
     assert "deepseek" in shown
     assert "sim/thinker" in shown
     assert "%ve use" in shown
+
+
+def test_a_mistyped_command_is_offered_as_it_was_meant(bench: Any) -> None:
+    """What is near a command is answered with it, not with all of them."""
+    lines = bench.run("%ve modles").lines
+    assert lines == [
+        "✗ arguments: %ve has no command 'modles'.",
+        "Did you mean %ve models? All commands: %ve help",
+    ]
+    assert bench.run("%ve keys").lines[1].startswith("Did you mean %ve key?")
+    assert bench.run("%ve nonsense").lines[1].startswith("Usage: %ve ")

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import json
 import keyword
 import re
 import shlex
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
 from ve_magics.errors import ArgumentsError
+
+_NEAR = 0.75
+"""How much of two words must be the same for one to be offered instead of the other."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -36,18 +41,22 @@ class Parser(argparse.ArgumentParser):
         Raises:
             ArgumentsError: Always.
         """
+        hint = f"Usage: {self.usage_line}"
         _, unknown, words = message.partition("unrecognized arguments: ")
         if not unknown:
             said = f"{self.prog}: {message.removeprefix('argument ')}."
         elif words.startswith("-"):
-            said = f"{self.prog} has no flag {words.split()[0]}."
+            flag = words.split()[0].partition("=")[0]
+            said = f"{self.prog} has no flag {flag}."
+            if near := nearest(flag, self._option_string_actions):
+                hint = f"Did you mean {near}? All flags: {self.prog} --help"
         elif not self.prog.startswith("%%"):
             said = f"{self.prog} does not understand {words!r}."
         else:
             said = (
                 f"{self.prog} takes only a model and flags on its line, not {words!r}; the prompt goes below."
             )
-        raise ArgumentsError(said, hint=f"Usage: {self.usage_line}")
+        raise ArgumentsError(said, hint=hint)
 
     def read(self, line: str) -> argparse.Namespace:
         """Parse a magic's line.
@@ -60,6 +69,14 @@ class Parser(argparse.ArgumentParser):
         except ValueError as error:
             self.error(f"{str(error).lower().rstrip('.')} in the line")
         return self.parse_args(words)
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return the known word that was most likely meant; nothing where none is near."""
+    words = [*known]
+    begun = [one for one in words if len(word.strip("-")) > 1 and one.startswith(word)]
+    found = begun or difflib.get_close_matches(word, words, 1, _NEAR)
+    return found[0] if found else ""
 
 
 def number(text: str) -> float:

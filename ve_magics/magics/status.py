@@ -17,6 +17,7 @@ from ve_magics.magics.chat.answer import Answer
 from ve_magics.magics.chat.conversation import conversation
 from ve_magics.magics.knowledge.kb import kb
 from ve_magics.magics.notebook import Notebook
+from ve_magics.magics.parser import nearest
 from ve_magics.magics.plain import show_text
 from ve_magics.magics.recorded import recording, told
 from ve_magics.magics.usage import usage
@@ -41,7 +42,9 @@ def ve(notebook: Notebook, line: str) -> Answer | None:
         return None
     command = _COMMANDS.get(verb)
     if command is None:
-        raise ArgumentsError(f"%ve has no command {verb!r}.", hint=f"Usage: {USAGE}")
+        near = nearest(verb, _COMMANDS)
+        hint = f"Did you mean %ve {near}? All commands: %ve help" if near else f"Usage: {USAGE}"
+        raise ArgumentsError(f"%ve has no command {verb!r}.", hint=hint)
     return command(notebook, words)
 
 

@@ -91,7 +91,6 @@ def test_video_line_becomes_the_request() -> None:
     ("parser", "line", "said"),
     [
         (CHAT, "--bogus", "%%chat has no flag --bogus."),
-        (CHAT, "--tem 1", "%%chat has no flag --tem."),
         (
             CHAT,
             "What is Python?",
@@ -118,6 +117,16 @@ def test_wrong_line_is_told_with_the_usage(parser: Parser, line: str, said: str)
         parser.read(line)
     assert caught.value.message == said
     assert caught.value.hint == f"Usage: {parser.usage_line}"
+
+
+@pytest.mark.parametrize(
+    ("line", "meant"), [("--tem 1", "--temperature"), ("--kbb x", "--kb"), ("--max_tokens=5", "--max-tokens")]
+)
+def test_a_mistyped_flag_is_offered_as_it_was_meant(line: str, meant: str) -> None:
+    """Nothing is abbreviated, but what is near a flag, or begins it, is answered with it."""
+    with pytest.raises(ArgumentsError, match="has no flag") as caught:
+        CHAT.read(line)
+    assert caught.value.hint == f"Did you mean {meant}? All flags: %%chat --help"
 
 
 @pytest.mark.parametrize("cell", ["", "\n", " \t\n\n"])

@@ -70,6 +70,13 @@ def test_line_and_prompt_are_literal(bench: Any) -> None:
             "%%chat\n  \n",
             ["✗ arguments: The prompt is empty.", "Write what you want to ask below the %%chat line."],
         ),
+        (
+            "%%chat --temprature 1\nHi",
+            [
+                "✗ arguments: %%chat has no flag --temprature.",
+                "Did you mean --temperature? All flags: %%chat --help",
+            ],
+        ),
         ("%%chat --fast\nHi", ["✗ arguments: %%chat has no flag --fast.", "Usage: %%chat "]),
         ("%%chat tutr\nHi", ["✗ unknown model: Nobody here serves a model 'tutr'.", "Near: sim/tutor"]),
         ("%%chat sim/tutr\nHi", ["✗ not found: ", "sim/tutr, status 404", "Did you mean sim/tutor"]),
