@@ -18,6 +18,7 @@ from pydantic import BaseModel
 from tests.server.describing import NAMES, check, check_chunks, check_response_events, described, read_stream
 from tests.server.films import made, order
 from tests.server.running import DIALECTS, QUICK, TOKEN, Answered, Running, provider_rows
+from ve_magics.server import Grant
 from ve_magics.sim import Simulator
 
 SCHEMA = {
@@ -33,6 +34,8 @@ CITY = {
     "additionalProperties": False,
 }
 FUNCTION = {"name": "get_weather", "description": "Get the current weather in a city", "parameters": CITY}
+NARROW = Grant(name="narrow", token="token-of-the-narrow", models=("sim/*",))
+POOR = Grant(name="poor", token="token-of-the-poor", budget=0.0)
 WEATHER = "What is the weather in Paris and Rome?"
 
 
@@ -131,7 +134,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         for dialect in DIALECTS
         for fault in ("400", "401", "404", "429", "500", "context", "cut", "error-in-stream")
     )
-    with Running(tmp_path_factory.mktemp("served"), rows, apps) as running:
+    with Running(tmp_path_factory.mktemp("served"), rows, apps, grants=(NARROW, POOR)) as running:
         yield running
 
 
@@ -141,6 +144,25 @@ def test_descriptions_are_schemas(name: str) -> None:
     value = described(name)
     Draft202012Validator.check_schema(value)
     assert "openai/openai-openapi" in value["$comment"]
+
+
+GOOD = {"object": "list", "model": "m", "data": [], "usage": {"prompt_tokens": 1, "total_tokens": 1}}
+WRONG: tuple[dict[str, Any], ...] = (
+    {**GOOD, "model": 1},
+    {**GOOD, "object": "lists"},
+    {**GOOD, "usage": None},
+    {**GOOD, "extra": 1},
+    {**GOOD, "usage": {"prompt_tokens": 1, "total_tokens": 1, "extra": 1}},
+    {name: value for name, value in GOOD.items() if name != "data"},
+)
+
+
+@pytest.mark.parametrize("value", WRONG)
+def test_what_is_wrong_is_found(value: dict[str, Any]) -> None:
+    """A wrong type, a wrong name, a null, an unknown field and a missing one are all told."""
+    check(GOOD, "embeddings")
+    with pytest.raises(AssertionError, match=r"^embeddings"):
+        check(value, "embeddings")
 
 
 TYPES: tuple[tuple[str, str, type[BaseModel]], ...] = (
@@ -298,10 +320,21 @@ def test_the_server_s_own_refusals(server: Running, path: str) -> None:
     refused(server(path), 405)
 
 
-def test_a_limit_is_told_as_such(server: Running) -> None:
-    """A path that there is not, and a video and a model that there are not, are error objects of the description too."""
-    for path in ("/v1/nowhere", "/v1/videos/video_none", "/v1/models/none/such"):
-        refused(server(path), 404)
+def test_what_is_not_there(server: Running) -> None:
+    """A path, a video and a model that there are not are error objects too, each with the code that tells which."""
+    codes = {
+        "/v1/nowhere": "unknown_url",
+        "/v1/videos/video_none": "not_found",
+        "/v1/models/no/such": "model_not_found",
+    }
+    assert {path: refused(server(path), 404)["code"] for path in codes} == codes
+
+
+def test_what_a_token_does_not_allow(server: Running) -> None:
+    """A model that isn't allowed is a 403, and a budget that is used up a 402, as error objects."""
+    for path, body in PATHS.items():
+        refused(server(path, {"model": "responses/tutor", **body}, token=NARROW.token), 403)
+    refused(server.chat("messages/tutor", token=POOR.token), 402)
 
 
 @every_upstream

@@ -205,7 +205,7 @@ def encode_fault(error: VeError) -> dict[str, Any]:
     else:
         type_, code = "server_error", None
     own = getattr(error, "code", None)
-    if kind == "bad_request" and isinstance(own, str):
+    if own == "unknown_url" or (kind == "bad_request" and isinstance(own, str)):
         code = own
     param = getattr(error, "param", None) or getattr(error, "field", None)
     return {"error": {"message": str(error), "type": type_, "param": param, "code": code}}
