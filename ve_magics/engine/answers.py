@@ -1,7 +1,8 @@
-"""The answers that one session has had: the newest in memory, all of them in the store."""
+"""The answers that one session has had, the newest in memory and all in the store; and those it is waiting for."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import msgspec
@@ -35,6 +36,7 @@ class Answers:
         self._redactor = redactor
         self._warn = warn
         self._memory: dict[str, Kept] = {}
+        self._asking: dict[str, asyncio.Future[Kept | None]] = {}
 
     def get(self, key: str) -> Kept | None:
         """Return an answer, or None where there is none."""
@@ -49,6 +51,30 @@ class Answers:
         except msgspec.DecodeError:
             self._warn("An answer in the store can't be read; it is asked for again.")
         return None
+
+    async def wait(self, key: str) -> Kept | None:
+        """Return an answer, waiting for whoever is just asking for it; None where there is none to come."""
+        kept = self.get(key)
+        while kept is None and (asking := self._asking.get(key)) is not None:
+            kept = await asyncio.shield(asking)
+        return kept
+
+    def begin(self, key: str) -> asyncio.Future[Kept | None]:
+        """Say that an answer is being asked for; others wait for it until `end`."""
+        asking = self._asking[key] = asyncio.get_running_loop().create_future()
+        return asking
+
+    def end(self, key: str, asking: asyncio.Future[Kept | None], kept: Kept | None) -> None:
+        """Say what has come of asking.
+
+        Args:
+            key: The request's digest.
+            asking: What `begin` returned.
+            kept: The answer; None where none came that may be kept, so that one of those who wait asks itself.
+        """
+        if self._asking.get(key) is asking:
+            del self._asking[key]
+        asking.set_result(kept)
 
     def put(self, key: str, kept: Kept) -> None:
         """Keep an answer; one with the same key is replaced."""

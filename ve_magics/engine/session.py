@@ -6,7 +6,6 @@ is asking the same at this moment, the gateway. What comes live is written to th
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import random
 import time
@@ -14,6 +13,8 @@ import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from pathlib import Path
+
+import msgspec
 
 from ve_magics.dialects.embeddings import EmbedRequest, EmbedResponse
 from ve_magics.dialects.images import ImageRequest, ImageResponse
@@ -92,7 +93,6 @@ class Session:
         self._ledger: Ledger | None = None
         self._filming: Filming | None = None
         self.closers: list[Callable[[], Awaitable[None]]] = []
-        self._asking: dict[str, asyncio.Future[Kept | None]] = {}
         self.answers = Answers(lambda: self.cache, lambda: self.config.redactor, self.warn)
         self.books = Books(
             self.config,
@@ -161,14 +161,8 @@ class Session:
     @property
     def deadlines(self) -> Deadlines:
         """The limits that hold where a request brings none."""
-        row = self.config.deadlines
-        base = Deadlines()
-        return Deadlines(
-            connect=base.connect if row.connect is None else row.connect,
-            first_token=base.first_token if row.first_token is None else row.first_token,
-            silence=base.silence if row.silence is None else row.silence,
-            total=base.total if row.total is None else row.total,
-        )
+        row = msgspec.structs.asdict(self.config.deadlines)
+        return Deadlines(**{name: seconds for name, seconds in row.items() if seconds is not None})
 
     # Recording
 
@@ -272,9 +266,7 @@ class Session:
         if self.mode == "record":
             self.recording.check_writable()
             self.recording.expect(key)
-        asking: asyncio.Future[Kept | None] | None = None
-        if cached:
-            asking = self._asking[key] = asyncio.get_running_loop().create_future()
+        asking = self.answers.begin(key) if cached else None
         accumulator = Accumulator()
         try:
             with self.books.reserved(request, fallback=fallback):
@@ -298,9 +290,7 @@ class Session:
                     self.answers.put(key, kept)
         finally:
             if asking is not None:
-                if self._asking.get(key) is asking:
-                    del self._asking[key]
-                asking.set_result(kept)
+                self.answers.end(key, asking, kept)
         if kept is not None and self.mode == "record":
             self.keep_recorded(key, request, kept, cell)
 
@@ -322,9 +312,7 @@ class Session:
         if self.mode == "replay":
             raise self.lacks(cell)
         if cached:
-            kept = self.answers.get(key)
-            while kept is None and (asking := self._asking.get(key)) is not None:
-                kept = await asyncio.shield(asking)
+            kept = await self.answers.wait(key)
             if kept is not None:
                 trace.source = "cache"
         return kept
