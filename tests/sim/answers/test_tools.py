@@ -176,6 +176,70 @@ def test_documents_are_searched_for_what_no_other_tool_knows() -> None:
         assert calls(text, DOCUMENTS, FILM) == []
 
 
+HANDBOOK = "[1] handbook.md, line 3\nEmployees have 28 days of leave.\n\n[2] handbook.md, line 9\nThe office opens at eight."
+
+
+def course(asked: str, *tools: Tool) -> tuple[list[str], str]:
+    """Return the names of all tools that are called until there is an answer, and the answer."""
+    names: list[str] = []
+    messages = [user(asked)]
+    while True:
+        parts = reply(ChatRequest(model="tutor", messages=tuple(messages), tools=tools)).parts
+        made = [part for part in parts if isinstance(part, ToolCall)]
+        if not made:
+            return names, "".join(part.text for part in parts if isinstance(part, Text))
+        names += [call.name for call in made]
+        given = {"search_documents": HANDBOOK, "generate_video": '{"file": "film.mp4"}'}
+        messages.append(Message("assistant", parts))
+        messages.append(Message("tool", tuple(ToolResult(one.id, (Text(given[one.name]),)) for one in made)))
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "Who may use the video room?",
+        "What is the policy on videos of meetings?",
+        "Which movie is shown on Friday?",
+        "If the passages don't answer, say so: who pays for the film crew?",
+        "May I bring my dog? Make a film of it.",
+        "What does the handbook say about parking, and make a short film about it.",
+        "If the documents don't say who pays, make no film.",
+        "拍摄视频需要谁批准？",
+    ],
+)
+def test_a_question_that_the_passages_do_not_answer_orders_no_film(asked: str) -> None:
+    """A question about films is a question: it is looked up, and what isn't found is said; no money is spent on it."""
+    names, said = course(asked, DOCUMENTS, FILM)
+    assert {*names} == {"search_documents"}
+    assert said in (
+        "The passages that I was given don't answer this question.",
+        "给出的资料没有回答这个问题。",
+    )
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "Make a film of a boat.",
+        "Could you film a boat at dawn?",
+        "Can I have a video of a boat?",
+        "A short video of a boat at dawn",
+        "能不能做一个小船的视频？",
+    ],
+)
+def test_a_wish_for_a_film_orders_one(asked: str) -> None:
+    """As an order, as a question whether one can be had, or as the mere subject."""
+    assert course(asked, DOCUMENTS, FILM)[0] == ["generate_video"]
+    assert calls("Who may use the video room?", FILM) == []
+
+
+def test_a_film_of_what_the_passages_answer_is_made_after_they_were_read() -> None:
+    """The search comes first, then the film, and the answer is cited beside it."""
+    names, said = course("How many days of leave are there? Make a film of it.", DOCUMENTS, FILM)
+    assert names == ["search_documents", "generate_video"]
+    assert "Employees have 28 days of leave [1]." in said
+
+
 def test_the_place_of_a_passage_is_no_part_of_the_answer() -> None:
     """Where a search gives passages under their places, the answer cites their words and leaves the places out."""
     found = "[1] handbook.md · Travel › Trains\nEmployees take the train for journeys of less than 500 km."

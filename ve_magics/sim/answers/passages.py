@@ -85,9 +85,7 @@ def answer(question: Question) -> str | None:
         return None
     best = ranked(found, asked)
     if not best:
-        said = question.say(
-            "The passages that I was given don't answer this question.", "给出的资料没有回答这个问题。"
-        )
+        said = silence(question)
         return f"{said}\n\n{marker[1]}\nnone" if marker else said
     cited = [_cited(sentence, number, chinese=question.chinese) for sentence, number in best]
     if question.shape.bulleted:
@@ -99,6 +97,13 @@ def answer(question: Question) -> str | None:
         return told
     quotes = [f'[{number}] "{sentence}"' for sentence, number in best[: len(cited)]]
     return "\n".join([told, "", marker[1], *quotes])
+
+
+def silence(question: Question) -> str:
+    """Return what is said where passages don't hold the answer."""
+    return question.say(
+        "The passages that I was given don't answer this question.", "给出的资料没有回答这个问题。"
+    )
 
 
 def _after_label(text: str) -> str:

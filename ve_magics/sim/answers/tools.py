@@ -45,7 +45,7 @@ _MEANS = {
     "random": "dice roll random 骰子 随机",
     "video": "video film movie clip footage 视频 影片 短片 电影",
     "picture": "picture image photo drawing illustration draw 图片 图像 照片 插画",
-    "document": "document handbook policy manual guideline docs 文档 手册 制度 规定 文件",
+    "document": "document handbook policy manual guideline docs passage 文档 手册 制度 规定 文件 资料",
 }  # fmt: skip
 _IDEAS = {
     word: frozenset(idea for idea, group in _MEANS.items() if word in group.split())
@@ -64,6 +64,18 @@ _ASKS = re.compile(
     r"|.*(?:谁|什么|哪|多少|几[天年月个次]|如何|怎[么样]|为什么|是否|[吗呢])",
     re.IGNORECASE | re.DOTALL,
 )
+_ORDERS = re.compile(
+    r"\b(?:make|create|generate|produce|render|draw|paint|shoot)\b|\bfilm (?:a|an|the|this|that|it|me)\b"
+    r"|\b(?:have|want|need|like|give me|show me) (?:a|an|some|the)\b"
+    r"|生成|制作|[做拍画来录][一个张段部条幅出]",
+    re.IGNORECASE,
+)
+_DECLINES = re.compile(
+    r"\b(?:make|create|generate|produce|draw) no\b|\b(?:don['’]t|do not|never) (?:make|create|generate|produce|draw)\b"
+    r"|(?:不要|别|不用)(?:生成|制作|做|拍|画)",
+    re.IGNORECASE,
+)
+_MAKERS = frozenset({"generate", "make", "create", "produce", "render", "draw", "paint", "shoot", "film"})
 _CITED = re.compile(r"\s?\[\d{1,3}\]")
 _MARKS = re.compile(r"</?data\b[^>]*>")
 _FAILED = re.compile(r"^\s*(?:error|failed|traceback|exception)\b|^\s*\{\s*\"error\"", re.IGNORECASE)
@@ -89,6 +101,8 @@ def ideas(text: str) -> set[str]:
 
 def fit(tool: Tool, text: str) -> float:
     """Return how well a tool fits a text."""
+    if not _ordered(tool, text):
+        return 0.0
     said = {stem(word) for word in keywords(text)} - _EVERYDAY
     name = {stem(word) for word in split_name(tool.name)} - _EVERYDAY
     about = {stem(word) for word in keywords(tool.description)} - _EVERYDAY
@@ -105,6 +119,16 @@ def fit(tool: Tool, text: str) -> float:
     ):
         score += 2
     return score
+
+
+def _ordered(tool: Tool, text: str) -> bool:
+    """Whether a text may call for a tool: a question about films, or a wish for none, orders no film."""
+    named = split_name(tool.name)
+    made = ideas(" ".join(named)) & {"video", "picture"} and _MAKERS & {word.lower() for word in named}
+    if not made or tool.name.lower() in text.lower():
+        return True
+    asks = _ASKS.match(text) or text.rstrip().endswith(("?", "？"))
+    return not _DECLINES.search(text) and (not asks or bool(_ORDERS.search(text)))
 
 
 def plan(question: Question) -> list[Planned]:
@@ -142,7 +166,7 @@ def _searches(
     question: Question, clauses: Sequence[str], tools: Sequence[Tool], chosen: Sequence[Tool]
 ) -> list[Planned]:
     """Return the searches of documents for what a text asks and none of the chosen tools is for."""
-    documents = next((tool for tool in tools if "document" in ideas(" ".join(split_name(tool.name)))), None)
+    documents = next(filter(_searches_documents, tools), None)
     if documents is None or documents in chosen:
         return []
     asked = [
@@ -158,6 +182,10 @@ def _searches(
         for clause in asked
         for one in _calls(documents, clause, dataclasses.replace(question, text=clause))
     ]
+
+
+def _searches_documents(tool: Tool) -> bool:
+    return "document" in ideas(" ".join(split_name(tool.name)))
 
 
 def _first(tools: Sequence[Tool], clause: str) -> str:
@@ -259,10 +287,13 @@ def calls(question: Question) -> tuple[ToolCall, ...]:
 
 def _in_turn(question: Question, left: Sequence[Planned], made: set[str]) -> list[Planned]:
     """Return the calls whose turn it is: one that speaks of `it` waits for what the others find, and is told that."""
-    waiting = [one for one in left if _REFERS.search(one.arguments)]
+    waiting = [one for one in left if _REFERS.search(one.arguments) and not _searches_documents(one.tool)]
     first = [one for one in left if one not in waiting]
     if first or not made:
         return first or waiting
+    silence = passages.silence(question)
+    if any(_from_passages(question, call, result.text) == silence for call, result in results(question)):
+        return []  # there is nothing to go on from
     said = " ".join(_shown(result.text.strip()) for _, result in results(question))
     said = shortened(_CITED.sub("", said), 300)
     found = []
@@ -320,7 +351,7 @@ def _one(question: Question, call: ToolCall | None, result: ToolResult) -> str:
         return question.say(
             f"`{name}`{about} failed: {shortened(text)}", f"`{name}`{about} 调用失败：{shortened(text)}"
         )
-    if cited := _from_passages(question, text):
+    if cited := _from_passages(question, call, text):
         return cited
     shown = _shown(text) or question.say("nothing", "没有内容")
     if call is not None and not subject and call.arguments.strip() not in ("", "{}"):
@@ -330,13 +361,18 @@ def _one(question: Question, call: ToolCall | None, result: ToolResult) -> str:
     return question.say(f"`{name}` says: {shown}", f"`{name}` 的结果：{shown}")
 
 
-def _from_passages(question: Question, text: str) -> str | None:
-    """Return what numbered passages say about the question; None where a result holds none."""
+def _from_passages(question: Question, call: ToolCall | None, text: str) -> str | None:
+    """Return what numbered passages say about the question, or else about what was looked for; None without any."""
     text = _MARKS.sub("", text).strip()
     if not text.startswith("[1] "):
         return None
     text = _PLACE.sub(r"\1 ", text)
-    return passages.answer(dataclasses.replace(question, text=f"{text}\n\nQuestion: {question.text}"))
+    said: str | None = None
+    for asked in filter(None, (question.text, _subject(call))):
+        said = passages.answer(dataclasses.replace(question, text=f"{text}\n\nQuestion: {asked}"))
+        if said != passages.silence(question):
+            break
+    return said
 
 
 def _subject(call: ToolCall | None) -> str:
