@@ -59,6 +59,7 @@ def test_everything_can_be_read() -> None:
         ("```json\n[1]\n```", [1]),
         ('Here it is:\n\n~~~~\n{"b": null}\n~~~~\nDone.', {"b": None}),
         (" 7 ", 7),
+        ("```python\nx = 1\n```\n\n```json\n[2]\n```", [2]),
     ],
 )
 def test_json_is_unwrapped(text: str, value: object) -> None:
@@ -66,7 +67,7 @@ def test_json_is_unwrapped(text: str, value: object) -> None:
     assert answer(text).json == value
 
 
-@pytest.mark.parametrize("text", ["", "no", "```json\n{oops\n```"])
+@pytest.mark.parametrize("text", ["", "no", "```json\n{oops\n```", "NaN", "[" * 100_000])
 def test_what_is_no_json_is_said(text: str) -> None:
     """An answer that isn't JSON says so instead of failing somewhere later."""
     with pytest.raises(DecodeError, match="not JSON"):

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from ve_magics.errors import ArgumentsError
-from ve_magics.magics.chat.formats import Form, code_in, form_of, json_in
+from ve_magics.magics.chat.fences import code_in, json_in
+from ve_magics.magics.chat.formats import Form, form_of
 from ve_magics.messages import ChatRequest, OutputFormat, system, user
 
 ASKED = ChatRequest(model="m", messages=(user("Three rivers"),))

@@ -5,8 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import importlib
-import json
-import re
 import uuid
 from collections.abc import Iterable
 from typing import Any
@@ -16,11 +14,11 @@ import msgspec
 from ve_magics.catalog import Cost
 from ve_magics.engine.gateway import Trace, Tried
 from ve_magics.errors import DecodeError, MissingExtraError
+from ve_magics.magics.chat.fences import json_in
 from ve_magics.magics.markdown.markdown import neutralise
 from ve_magics.messages import ChatRequest, ChatResponse, Message, ToolCall, Usage
 
 _KEPT = (dt.datetime, dt.date, dt.time, dt.timedelta, decimal.Decimal, uuid.UUID)
-_FENCE = re.compile(r"^(`{3,}|~{3,})[^\n]*\n(.*?)^\1[`~]*[ \t]*$", re.MULTILINE | re.DOTALL)
 
 
 def records(value: Any) -> list[dict[str, Any]]:
@@ -144,14 +142,10 @@ class Answer:
         Raises:
             DecodeError: It isn't JSON.
         """
-        text = self.text.strip()
-        fenced = _FENCE.search(text)
-        for candidate in (text, fenced[2] if fenced else ""):
-            try:
-                return json.loads(candidate)
-            except ValueError:
-                continue
-        raise DecodeError("The answer is not JSON.", hint="Ask for JSON alone, or read .text")
+        try:
+            return json_in(self.text)
+        except ValueError:
+            raise DecodeError("The answer is not JSON.", hint="Ask for JSON alone, or read .text") from None
 
     @property
     def df(self) -> Any:

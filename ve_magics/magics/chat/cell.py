@@ -18,7 +18,8 @@ from ve_magics.magics.chat.arguments import chat_parser, chat_request
 from ve_magics.magics.chat.asked import deadlines_within, fit, result
 from ve_magics.magics.chat.conversation import running_cell
 from ve_magics.magics.chat.display import AnswerDisplay
-from ve_magics.magics.chat.formats import Form, code_in, form_of
+from ve_magics.magics.chat.fences import code_in
+from ve_magics.magics.chat.formats import Form, form_of
 from ve_magics.magics.chat.pending import Pending, begin
 from ve_magics.magics.chat.plan import show_plan
 from ve_magics.magics.chat.prompt import filled, text_of

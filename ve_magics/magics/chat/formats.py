@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
 
 from ve_magics.errors import ArgumentsError, UnfitAnswerError
+from ve_magics.magics.chat.fences import code_in, json_in
 from ve_magics.magics.chat.schemas import Schema, schema_named
 from ve_magics.magics.chat.traces import fenced
 from ve_magics.messages import ChatRequest, OutputFormat, assistant, system, user
 
 Kind = Literal["markdown", "text", "json", "code"]
 KINDS: tuple[Kind, ...] = ("markdown", "text", "json", "code")
-_FENCE = re.compile(
-    r"^[ ]{0,3}(`{3,}|~{3,})([^\n`]*)\n(.*?)(?:^[ ]{0,3}\1[`~]*[ \t]*$|\Z)", re.MULTILINE | re.DOTALL
-)
 _JSON_ALONE = "Answer with one JSON value and nothing else."
 
 
@@ -119,36 +116,3 @@ def form_of(kind: str | None, schema: str | None, namespace: Mapping[str, Any]) 
     if kind not in (None, "json"):
         raise ArgumentsError(f"--schema gives JSON, so -f {kind} does not go with it.", hint="Leave -f out.")
     return Form("json", schema_named(schema, namespace))
-
-
-def json_in(text: str) -> Any:
-    """Return the JSON value that a text is, a fenced block unwrapped.
-
-    Raises:
-        ValueError: It isn't JSON; the message says why.
-    """
-    text = text.strip()
-    try:
-        return json.loads(text, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        problem = f"it is not JSON ({error})" if isinstance(error, ValueError) else "it is nested too deep"
-    for fence in _FENCE.finditer(text):
-        try:
-            return json.loads(fence[3], parse_constant=_no_constant)
-        except (ValueError, RecursionError):
-            continue
-    raise ValueError(problem)
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON value")
-
-
-def code_in(text: str) -> tuple[str, str]:
-    """Return the code of a text's first fenced block, and its language; all of the text where there is none."""
-    found = _FENCE.search(text)
-    if found is None:
-        return text.strip("\n"), "python"
-    words = found[2].split()
-    language = words[0].lower() if words else "python"
-    return found[3].rstrip("\n"), language if re.fullmatch(r"[\w+#.-]+", language) else "python"
