@@ -31,7 +31,7 @@ def test_adding_tells_what_was_read_and_what_was_not(folder: Any) -> None:
         "manuals: 1 added; 1 document, 1 passage\n"
         "searched by words; vectors as well with --embed MODEL\n"
         "passed over: 1 file that no reader knows\n"
-        "skipped:\n"
+        "problems:\n"
         "  bad.pdf was skipped: it is a broken PDF: save it anew"
     )
     assert folder.run("%ve kb update manuals").text.startswith("manuals: 1 unchanged; 1 document")

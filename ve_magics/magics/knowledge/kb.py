@@ -162,7 +162,7 @@ def told(name: str, report: Report, shelf: Shelf) -> str:
         lines.append("searched by words; vectors as well with --embed MODEL")
     if report.others:
         lines.append(f"passed over: {_count(report.others, 'file')} that no reader knows")
-    for head, entries in (("skipped:", report.problems), ("note:", report.notes)):
+    for head, entries in (("problems:", report.problems), ("note:", report.notes)):
         if entries:
             lines.append(head)
             lines += [f"  {entry.name} {entry.why}" for entry in entries[:_SHOWN]]
