@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from ve_magics.messages import Usage
 from ve_magics.routing import Target
 from ve_magics.server import Grant
 from ve_magics.server.accounts import Accounts, book_of
+from ve_magics.store.database import open_store
 from ve_magics.store.ledger import Entry, Ledger
 
 PRICE = '[prices."a/m"]\ninput = 1000\noutput = 1000\n'
@@ -32,6 +35,12 @@ def serve(folder: Path, *plays: Any, toml: str = PRICE, grant: Grant = TEAM) -> 
     return Running(
         folder, rows, {"a.test": Provider(*(plays or (says("Hi", usage=USAGE),)))}, grants=(grant,)
     )
+
+
+def written(server: Running, lines: int = 1) -> tuple[Entry, ...]:
+    """Return the lines of the ledger as soon as so many are there."""
+    until(lambda: len(server.session.ledger.entries()) >= lines)
+    return server.session.ledger.entries()
 
 
 def ask(server: Running, **more: Any) -> Any:
@@ -82,7 +91,7 @@ def test_an_answer_that_breaks_is_paid_for(tmp_path: Path) -> None:
     with serve(tmp_path, breaks("word " * 20)) as server:
         reply = ask(server, stream=True)
         assert b"broke off" in reply.body
-        (entry,) = server.session.ledger.entries()
+        (entry,) = written(server)
     assert entry.usage.estimated
     assert entry.notebook == book_of("team")
     assert entry.cost is not None
@@ -99,7 +108,7 @@ def test_everybody_who_answered_is_paid(tmp_path: Path) -> None:
         reply = server.chat(
             "fast", token=rich.token, max_tokens=20, stream=True, headers={"x-ve-midstream": "continue"}
         )
-        entries = {entry.provider: entry for entry in server.session.ledger.entries()}
+        entries = {entry.provider: entry for entry in written(server, 2)}
         counted = server("/metrics", method="GET").body.decode()
     assert entries["a"].usage.estimated
     assert entries["b"].usage.output == 20
@@ -120,7 +129,7 @@ def test_a_vector_that_can_t_be_read_is_paid_for(tmp_path: Path) -> None:
 
     with serve(tmp_path, odd) as server:
         reply = server("/v1/embeddings", {"model": "a/m", "input": "a red fox"}, token=TEAM.token)
-        (entry,) = server.session.ledger.entries()
+        (entry,) = written(server)
     assert reply.status == 502
     assert entry.usage.estimated
     assert entry.cost
@@ -169,7 +178,7 @@ def test_vectors_are_booked(tmp_path: Path) -> None:
         reply = server("/v1/embeddings", {"model": "sim/embed", "input": "a red fox"}, token=TEAM.token)
         assert reply.status == 200
         assert float(reply.headers["x-ve-cost-usd"]) > 0
-        (entry,) = server.session.ledger.entries()
+        (entry,) = written(server)
     assert (entry.kind, entry.notebook) == ("embedding", "server/team")
 
 
@@ -201,7 +210,7 @@ async def test_what_another_process_spends_is_seen(tmp_path: Path) -> None:
     assert len(session.ledger.entries()) == 2
     accounts.book(free, Target("sim", "tutor"), None)
     accounts.book(free, Target("b", "m"), None)
-    accounts.flush()
+    accounts.close()
     assert [entry.cost for entry in session.ledger.entries()][:2] == [None, 0.0]
     await session.aclose()
 
@@ -213,7 +222,7 @@ async def test_a_store_that_fails_is_logged(tmp_path: Path, caplog: pytest.LogCa
     accounts = Accounts(session)
     session.store.close()
     accounts.book(Grant(name="free", token="token-of-the-free"), Target("a", "m"), Usage(input=1))
-    accounts.flush()
+    accounts.close()
     assert "1 lines of the ledger are lost" in caplog.text
 
 
@@ -223,3 +232,46 @@ def test_nothing_may_be_spent_with_a_budget_of_nothing(tmp_path: Path) -> None:
     with serve(tmp_path, grant=broke) as server:
         assert server.chat("a/m", token=broke.token, max_tokens=1).status == 402
         assert server.chat("sim/tutor", token=broke.token).status == 200
+
+
+@pytest.mark.anyio
+async def test_no_stream_waits_for_the_disk(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """While another process holds the store the loop goes on, and no line is lost, whoever pays."""
+    session = Session(config=config_of(tmp_path, PRICE), data=tmp_path / "home")
+    session._store = open_store(tmp_path / "home" / "ve_magics.sqlite", busy_seconds=0.3)
+    accounts = Accounts(session)
+    other = sqlite3.connect(tmp_path / "home" / "ve_magics.sqlite", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    begun = time.monotonic()
+    longest = 0.0
+    for at in range(40):
+        accounts.book(
+            TEAM if at % 2 else Grant(name="free", token="token-of-the-free"),
+            Target("a", "m"),
+            Usage(input=1),
+        )
+        before = time.monotonic()
+        await asyncio.sleep(0.02)
+        longest = max(longest, time.monotonic() - before)
+    assert longest < 0.25, "the loop waited for the store"
+    assert time.monotonic() - begun > 0.7, "the store was held for longer than it is waited for"
+    assert "lines of the ledger wait" in caplog.text
+    other.execute("COMMIT")
+    other.close()
+    accounts.close()
+    assert len(session.ledger.entries()) == 40
+    await session.aclose()
+
+
+@pytest.mark.anyio
+async def test_a_budgets_line_is_written_at_once(tmp_path: Path) -> None:
+    """Whoever has a budget finds its line in the ledger without anybody asking for it, and only once."""
+    session = Session(config=config_of(tmp_path, PRICE), data=tmp_path / "home")
+    accounts = Accounts(session)
+    for _ in range(5):
+        accounts.book(TEAM, Target("a", "m"), Usage(input=1))
+        accounts.spent("team")
+    await asyncio.to_thread(until, lambda: len(session.ledger.entries()) == 5)
+    accounts.close()
+    assert len(session.ledger.entries()) == 5
+    await session.aclose()

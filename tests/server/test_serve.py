@@ -7,11 +7,13 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -101,3 +103,31 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
     """A port that can't be had is an error that says how to choose another."""
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(ConfigError, match="--port"):
         serve("127.0.0.1", taken.getsockname()[1], data=tmp_path / "home")
+
+
+@pytest.mark.parametrize("signals", [1, 2])
+def test_no_cost_is_lost_when_the_server_stops(tmp_path: Path, signals: int) -> None:
+    """An answer is booked that was just given, and one that a second signal cuts off."""
+    home = tmp_path / "home"
+    with started(home, VE_SERVER_TOKEN="token-of-the-tests") as (process, line):
+        found = re.search(r":(\d+) ", line)
+        assert found, line
+        connection = HTTPConnection("127.0.0.1", int(found[1]), timeout=30)
+        connection.request(
+            "POST",
+            "/v1/chat/completions",
+            json.dumps(QUESTION),
+            {"Authorization": "Bearer token-of-the-tests"},
+        )
+        reply = connection.getresponse()
+        reply.read(100 if signals == 2 else None)
+        for _ in range(signals):
+            process.send_signal(signal.SIGTERM)
+            time.sleep(0.3)  # two signals of one kind that come together are one
+        process.wait(30)
+        connection.close()
+        reply.close()
+    with closing(sqlite3.connect(home / "ve_magics.sqlite")) as store:
+        ((lines, made),) = store.execute("SELECT count(*), sum(output) FROM ledger").fetchall()
+    assert lines == 1
+    assert made > 0

@@ -66,6 +66,11 @@ def listen(
             if ready is not None:
                 ready(url)
 
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().shutdown(sockets=sockets)
+            if self.force_exit:  # uvicorn tells the app nothing then
+                await self.lifespan.shutdown()
+
     config = uvicorn.Config(
         app,
         http=protocol(),

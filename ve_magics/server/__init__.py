@@ -3,7 +3,7 @@
 app        the ASGI app: from a request to whoever answers it, errors in the client's own form
 paths      which path is whose
 access     tokens: who may ask what
-accounts   budgets, and the ledger
+accounts   budgets, and the ledger; scribe writes its lines
 chat       questions and answers; stream is how an answer goes out while it comes
 singles    vectors, pictures, ranks
 videos     films: orders is how one is ordered, following sees it made, files is how it is sent

@@ -1,13 +1,11 @@
 """What each holder of a token has spent, and whether a call may be sent: budgets are hard.
 
 Spending is a line in the ledger under the holder's name, so it survives the server. A line that a budget depends on
-is written at once; the others are written together, twenty times a second.
+is handed to the disk at once, the others together, twenty times a second.
 """
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -18,18 +16,15 @@ from ve_magics import catalog
 from ve_magics.engine.budget import most_of_chat
 from ve_magics.engine.gateway import Trace
 from ve_magics.engine.session import Session
-from ve_magics.errors import BudgetError, StoreError
+from ve_magics.errors import BudgetError
 from ve_magics.messages import ChatRequest, Usage
 from ve_magics.routing import Target
 from ve_magics.server.access import Grant
 from ve_magics.server.outstanding import outstanding
+from ve_magics.server.scribe import FLUSH, Scribe
 from ve_magics.store.ledger import Entry, Kind
 
-_LOG = logging.getLogger("ve_magics.server")
 _EVERYBODY = ""
-
-FLUSH = 0.05
-"""Seconds after which lines that no budget waits for are written."""
 
 FRESH = 5.0
 """Seconds for which a balance that was read from the ledger is believed; another process may spend as well."""
@@ -78,18 +73,20 @@ class Accounts:
         self._now = now
         self._reserved: Counter[str] = Counter()
         self._balances: dict[str, tuple[float, float]] = {}
-        self._waiting: list[Entry] = []
-        self._flushing: asyncio.TimerHandle | None = None
+        self._scribe = Scribe(session)
 
     def spent(self, name: str) -> float:
         """Return the US dollars that a holder has spent; everybody, notebooks included, for no name.
 
         Videos in the making count as spent.
+
+        Raises:
+            StoreError: The ledger can't be read or written.
         """
         known = self._balances.get(name)
         if known is not None and self._clock() < known[1]:
             return known[0]
-        self.flush()
+        self._scribe.catch_up()
         ledger = self._session.ledger
         owner = book_of(name) if name else None
         amount = ledger.spent(notebook=owner).known + outstanding(self._session, owner)
@@ -195,7 +192,7 @@ class Accounts:
             cost = catalog.Cost(0.0) if free else catalog.Cost()
         else:
             cost = catalog.cost(usage, price)
-        self._waiting.append(
+        self._scribe.add(
             Entry(
                 at=self._now(),
                 provider=target.provider,
@@ -206,30 +203,15 @@ class Accounts:
                 saved=cost.saved,
                 notebook=book_of(grant.name),
                 session=self._session.id,
-            )
+            ),
+            wait=0.0 if self._limits(grant) else FLUSH,
         )
-        if self._limits(grant):
-            self.flush()
-        elif self._flushing is None:
-            self._flushing = asyncio.get_running_loop().call_later(FLUSH, self.flush)
         for name in (grant.name, _EVERYBODY):
             if name in self._balances:
                 amount, until = self._balances[name]
                 self._balances[name] = (amount + (cost.amount or 0.0), until)
         return cost
 
-    def flush(self) -> None:
-        """Write the lines that wait."""
-        if self._flushing is not None:
-            self._flushing.cancel()
-            self._flushing = None
-        entries, self._waiting = self._waiting, []
-        if not entries:
-            return
-        try:
-            ledger = self._session.ledger
-            with self._session.store.write():
-                for entry in entries:
-                    ledger.add(entry)
-        except StoreError as error:
-            _LOG.error("%d lines of the ledger are lost: %s", len(entries), error.message)
+    def close(self) -> None:
+        """Write every line that waits, before the server ends."""
+        self._scribe.close()

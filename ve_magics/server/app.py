@@ -29,6 +29,9 @@ BODY_LIMIT = 64 * 1024 * 1024
 BODY_SECONDS = 60.0
 """Seconds in which a request's body must have come."""
 
+CANCEL = 2.0
+"""Seconds that replies get to end which are cancelled because the server stops."""
+
 _PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -58,6 +61,7 @@ class ServerApp:
     ) -> None:
         self._session = session
         self._access = access
+        self._running: set[asyncio.Task[object]] = set()
         self._limit = body_limit
         self._seconds = body_seconds
         self.metrics = Metrics()
@@ -73,6 +77,9 @@ class ServerApp:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
         elif scope["type"] == "http":
+            running = asyncio.current_task()
+            assert running is not None
+            self._running.add(running)
             self.metrics.open += 1
             try:
                 await self._serve(scope, receive, Reply(send))
@@ -80,13 +87,18 @@ class ServerApp:
                 self.metrics.left += 1
             finally:
                 self.metrics.open -= 1
+                self._running.discard(running)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         while (await receive())["type"] != "lifespan.shutdown":
             self._videos.following.resume()
             await send({"type": "lifespan.startup.complete"})
+        for task in self._running:
+            task.cancel()
+        if self._running:
+            await asyncio.wait(self._running, timeout=CANCEL)  # each books what it has cost
         await self._videos.following.aclose()
-        self.accounts.flush()
+        self.accounts.close()
         await self._session.aclose()
         await send({"type": "lifespan.shutdown.complete"})
 
