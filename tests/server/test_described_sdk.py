@@ -6,7 +6,9 @@ import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import anthropic.types as claude_types
 import pytest
+from google.genai import types as gemini_types
 
 from tests.server.describing import read_stream
 from tests.server.running import DIALECTS, QUICK, Running, provider_rows
@@ -16,6 +18,7 @@ from tests.server.typed import (
     check_message,
     check_message_error,
     check_message_events,
+    check_typed,
 )
 from ve_magics.sim import Simulator
 
@@ -230,6 +233,27 @@ def test_the_server_s_own_refusals(server: Running) -> None:
         reply = server(path, gemini("Hello") if body is good else body, **more)
         assert reply.status == status
         check_gemini_error(status, reply.json)
+
+
+def test_what_stands_beside_answers(server: Running) -> None:
+    """Models, counts of tokens and vectors have the fields and types of each SDK's own, and all that it needs."""
+    headers = {"anthropic-version": "2023-06-01"}
+    listed = server("/v1/models", headers=headers).json
+    assert listed.keys() == {"data", "has_more", "first_id", "last_id"}
+    for row in (*listed["data"], server("/v1/models/sim/tutor", headers=headers).json):
+        check_typed(claude_types.ModelInfo, row)
+        assert row["lifecycle"] == "active"
+    assert {row["id"]: row["max_input_tokens"] for row in listed["data"]}["sim/tutor"] == 128_000
+    question = {name: value for name, value in claude("messages/tutor", "Hi").items() if name != "max_tokens"}
+    check_typed(claude_types.MessageTokensCount, server("/v1/messages/count_tokens", question).json)
+    path = "/v1beta/models/{}:{}".format
+    counted = server(path("generate_content/tutor", "countTokens"), gemini("Hi")).json
+    check_typed(gemini_types.CountTokensResponse, counted)
+    asked = {"content": {"parts": [{"text": "a red fox"}]}, "outputDimensionality": 4}
+    many = server(path("responses/embed", "batchEmbedContents"), {"requests": [asked]}).json
+    check_typed(gemini_types.EmbedContentResponse, many)
+    one = server(path("responses/embed", "embedContent"), asked).json
+    check_typed(gemini_types.ContentEmbedding, one["embedding"])
 
 
 @every_upstream

@@ -57,7 +57,8 @@ def unknown_fields(value: Any, path: str = "$") -> Iterator[str]:
             yield from unknown_fields(item, f"{path}[]")
 
 
-def _check(kind: Any, value: Any, *, narrow: bool) -> None:
+def check_typed(kind: Any, value: Any, *, narrow: bool = True) -> None:
+    """Hold a value to an SDK's type, strictly; `narrow` also refuses fields that it doesn't name."""
     model = _adapter(kind).validate_json(json.dumps(value), strict=True)
     if narrow:
         assert sorted(set(unknown_fields(model))) == []
@@ -66,13 +67,13 @@ def _check(kind: Any, value: Any, *, narrow: bool) -> None:
 def check_message(value: Any, *, narrow: bool = True) -> None:
     """Hold a whole answer to Anthropic's `Message`, strictly; `narrow` also refuses fields and blocks that it doesn't name."""
     content = [block for block in value["content"] if narrow or block["type"] in BLOCKS]
-    _check(Message, {**value, "content": content}, narrow=narrow)
+    check_typed(Message, {**value, "content": content}, narrow=narrow)
     assert value["stop_reason"] is not None
 
 
 def check_message_error(value: Any) -> None:
     """Hold a refusal to Anthropic's `ErrorResponse`."""
-    _check(ErrorResponse, value, narrow=True)
+    check_typed(ErrorResponse, value, narrow=True)
 
 
 def check_message_events(events: list[Sent], *, narrow: bool = True, ended: bool = True) -> None:
@@ -91,7 +92,7 @@ def check_message_events(events: list[Sent], *, narrow: bool = True, ended: bool
     for name, value in known:
         assert name == value["type"]
         if narrow:
-            _check(RawMessageStreamEvent, value, narrow=True)
+            check_typed(RawMessageStreamEvent, value, narrow=True)
         if name == "content_block_start":
             assert value["index"] == len(opened) == len(closed)
             opened[value["index"]] = value["content_block"]["type"]
@@ -137,7 +138,7 @@ def check_gemini(value: Any, *, narrow: bool = True) -> None:
     value = dict(value)
     if created := value.pop("createTime", None):  # the SDK reads it outside of its strict mode
         assert datetime.fromisoformat(created).tzinfo is not None
-    _check(GenerateContentResponse, value, narrow=True)
+    check_typed(GenerateContentResponse, value, narrow=True)
 
 
 def check_gemini_error(status: int, value: Any) -> None:

@@ -6,11 +6,20 @@ from typing import Any
 
 import msgspec
 
-from ve_magics.catalog import AS_OF
+from ve_magics import catalog
 from ve_magics.engine.config import Config
 from ve_magics.server.access import Grant
 
-_BEGAN = f"{AS_OF}T00:00:00Z"
+_CLAUDE = {
+    "created_at": "1970-01-01T00:00:00Z",
+    "lifecycle": "active",
+    "deprecated_at": None,
+    "retires_at": None,
+    "capabilities": None,
+    "line": None,
+    "max_tokens": None,
+}
+"""What Anthropic's form says of a model beside its name, where nothing is known of it: an epoch stands for no date."""
 
 
 def listing(config: Config, grant: Grant, dialect: str) -> bytes:
@@ -42,5 +51,6 @@ def _row(name: str, dialect: str) -> dict[str, Any]:
         methods = ["generateContent", "countTokens", "embedContent", "batchEmbedContents"]
         return {"name": f"models/{name}", "displayName": name, "supportedGenerationMethods": methods}
     if dialect == "messages":
-        return {"type": "model", "id": name, "display_name": name, "created_at": _BEGAN}
+        known = {**_CLAUDE, "max_input_tokens": catalog.context(name)}
+        return {"type": "model", "id": name, "display_name": name, **known}
     return {"id": name, "object": "model", "created": 0, "owned_by": name.partition("/")[0]}
