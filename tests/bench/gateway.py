@@ -13,6 +13,7 @@ import json
 import statistics
 import subprocess
 import sys
+import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -34,11 +35,13 @@ class Contestant:
     """
 
     def __init__(self, name: str, python: str, url: str) -> None:
+        self._name = name
+        self._said = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the process
         self._process = subprocess.Popen(
             [python, str(WORKER), name, url],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=self._said,
             text=True,
         )
 
@@ -65,12 +68,14 @@ class Contestant:
             if line.startswith("{"):
                 figures: dict[str, float] = json.loads(line)
                 return figures
-        raise SystemExit("a client ended in the middle of its work")
+        self._said.seek(0)
+        raise SystemExit(f"{self._name} ended in the middle of its work: {self._said.read().strip()[-500:]}")
 
     def close(self) -> None:
         """End it."""
         self._process.terminate()
         self._process.communicate()
+        self._said.close()
 
 
 def main() -> None:
