@@ -8,7 +8,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -157,6 +157,23 @@ class Running:
         token = more.pop("token", TOKEN)
         body = {"model": model, "messages": [{"role": "user", "content": text}], **more}
         return self("/v1/chat/completions", body, headers=headers, token=token)
+
+
+def every_dialect(folder: Path, faults: Iterable[str] = (), **options: Any) -> Running:
+    """Return a server with a simulated provider of each dialect, named after it.
+
+    Args:
+        folder: Where its configuration and data lie.
+        faults: What the simulators can be asked to do wrong: a route `DIALECT-FAULT` for each, without retries.
+        **options: As for `Running`.
+    """
+    apps = {f"{dialect.replace('_', '-')}.test": Simulator(QUICK) for dialect in DIALECTS}
+    rows = provider_rows({dialect: dialect for dialect in DIALECTS}) + "".join(
+        f'[routes."{dialect}-{fault}"]\ntargets = ["{dialect}/fault-{fault}"]\nretries = 0\n'
+        for dialect in DIALECTS
+        for fault in faults
+    )
+    return Running(folder, rows, apps, **options)
 
 
 def until(true: Callable[[], object], seconds: float = 10) -> None:

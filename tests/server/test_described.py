@@ -17,23 +17,12 @@ from pydantic import BaseModel
 
 from tests.server.describing import NAMES, check, check_chunks, check_response_events, described, read_stream
 from tests.server.films import made, order
-from tests.server.running import DIALECTS, QUICK, TOKEN, Answered, Running, provider_rows
+from tests.server.running import DIALECTS, TOKEN, Answered, Running, every_dialect
+from tests.server.speakers import ABOUT_WEATHER, CITY_SCHEMA, WEATHER_SCHEMA
 from ve_magics.server import Grant
-from ve_magics.sim import Simulator
 
-SCHEMA = {
-    "type": "object",
-    "properties": {"name": {"type": "string"}, "age": {"type": "integer"}},
-    "required": ["name", "age"],
-    "additionalProperties": False,
-}
-CITY = {
-    "type": "object",
-    "properties": {"city": {"type": "string"}},
-    "required": ["city"],
-    "additionalProperties": False,
-}
-FUNCTION = {"name": "get_weather", "description": "Get the current weather in a city", "parameters": CITY}
+FUNCTION = {"name": "get_weather", "description": ABOUT_WEATHER, "parameters": WEATHER_SCHEMA}
+FAULTS = ("400", "401", "404", "429", "500", "context", "cut", "error-in-stream")
 NARROW = Grant(name="narrow", token="token-of-the-narrow", models=("sim/*",))
 POOR = Grant(name="poor", token="token-of-the-poor", budget=0.0)
 WEATHER = "What is the weather in Paris and Rome?"
@@ -97,10 +86,14 @@ QUESTIONS = {
         {
             "response_format": {
                 "type": "json_schema",
-                "json_schema": {"name": "person", "schema": SCHEMA, "strict": True},
+                "json_schema": {"name": "person", "schema": CITY_SCHEMA, "strict": True},
             }
         },
-        {"text": {"format": {"type": "json_schema", "name": "person", "schema": SCHEMA, "strict": True}}},
+        {
+            "text": {
+                "format": {"type": "json_schema", "name": "person", "schema": CITY_SCHEMA, "strict": True}
+            }
+        },
     ),
     "reasoning": Question(
         "thinker",
@@ -128,13 +121,8 @@ every_question = pytest.mark.parametrize("asked", QUESTIONS)
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """Serve one simulated provider of each dialect."""
-    apps = {f"{dialect.replace('_', '-')}.test": Simulator(QUICK) for dialect in DIALECTS}
-    rows = provider_rows({dialect: dialect for dialect in DIALECTS}) + "".join(
-        f'[routes."{dialect}-{fault}"]\ntargets = ["{dialect}/fault-{fault}"]\nretries = 0\n'
-        for dialect in DIALECTS
-        for fault in ("400", "401", "404", "429", "500", "context", "cut", "error-in-stream")
-    )
-    with Running(tmp_path_factory.mktemp("served"), rows, apps, grants=(NARROW, POOR)) as running:
+    folder = tmp_path_factory.mktemp("served")
+    with every_dialect(folder, FAULTS, grants=(NARROW, POOR)) as running:
         yield running
 
 

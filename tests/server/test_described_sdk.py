@@ -11,7 +11,8 @@ import pytest
 from google.genai import types as gemini_types
 
 from tests.server.describing import read_stream
-from tests.server.running import DIALECTS, QUICK, Running, provider_rows
+from tests.server.running import DIALECTS, Running, every_dialect
+from tests.server.speakers import ABOUT_WEATHER, CITY_SCHEMA, WEATHER_SCHEMA
 from tests.server.typed import (
     check_gemini,
     check_gemini_error,
@@ -20,21 +21,7 @@ from tests.server.typed import (
     check_message_events,
     check_typed,
 )
-from ve_magics.sim import Simulator
 
-SCHEMA = {
-    "type": "object",
-    "properties": {"name": {"type": "string"}, "age": {"type": "integer"}},
-    "required": ["name", "age"],
-    "additionalProperties": False,
-}
-CITY = {
-    "type": "object",
-    "properties": {"city": {"type": "string"}},
-    "required": ["city"],
-    "additionalProperties": False,
-}
-ABOUT = "Get the current weather in a city"
 FAULTS = ("400", "401", "404", "429", "500", "503", "context", "cut", "error-in-stream")
 
 
@@ -65,12 +52,16 @@ QUESTIONS = {
     "tools": Question(
         "tutor",
         "What is the weather in Paris and Rome?",
-        {"tools": [{"name": "get_weather", "description": ABOUT, "input_schema": CITY}]},
+        {"tools": [{"name": "get_weather", "description": ABOUT_WEATHER, "input_schema": WEATHER_SCHEMA}]},
         {
             "tools": [
                 {
                     "functionDeclarations": [
-                        {"name": "get_weather", "description": ABOUT, "parametersJsonSchema": CITY}
+                        {
+                            "name": "get_weather",
+                            "description": ABOUT_WEATHER,
+                            "parametersJsonSchema": WEATHER_SCHEMA,
+                        }
                     ]
                 }
             ]
@@ -81,8 +72,8 @@ QUESTIONS = {
     "schema": Question(
         "tutor",
         "Extract: Ann is 31 years old.",
-        {"output_config": {"format": {"type": "json_schema", "schema": SCHEMA}}},
-        {"generationConfig": {"responseMimeType": "application/json", "responseJsonSchema": SCHEMA}},
+        {"output_config": {"format": {"type": "json_schema", "schema": CITY_SCHEMA}}},
+        {"generationConfig": {"responseMimeType": "application/json", "responseJsonSchema": CITY_SCHEMA}},
     ),
     "reasoning": Question(
         "thinker",
@@ -111,13 +102,7 @@ both = pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """Serve one simulated provider of each dialect."""
-    apps = {f"{dialect.replace('_', '-')}.test": Simulator(QUICK) for dialect in DIALECTS}
-    rows = provider_rows({dialect: dialect for dialect in DIALECTS}) + "".join(
-        f'[routes."{dialect}-{fault}"]\ntargets = ["{dialect}/fault-{fault}"]\nretries = 0\n'
-        for dialect in DIALECTS
-        for fault in FAULTS
-    )
-    with Running(tmp_path_factory.mktemp("served"), rows, apps) as running:
+    with every_dialect(tmp_path_factory.mktemp("served"), FAULTS) as running:
         yield running
 
 
