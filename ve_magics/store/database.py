@@ -79,8 +79,9 @@ class Database:
             if connection.in_transaction:  # an outer block of this thread commits
                 yield connection
                 return
-            (level,) = connection.execute("PRAGMA synchronous").fetchone()
+            level = 0
             if durable:
+                (level,) = connection.execute("PRAGMA synchronous").fetchone()
                 connection.execute("PRAGMA synchronous = FULL")
             try:
                 connection.execute("BEGIN IMMEDIATE")
