@@ -18,10 +18,11 @@ from ve_magics.magics.failure import one_line
 from ve_magics.magics.notebook import Notebook
 from ve_magics.magics.plain import show_text
 from ve_magics.magics.video.arguments import video_settings
-from ve_magics.magics.video.cell import failure, film_target, film_targets
 from ve_magics.magics.video.direction import Director
+from ve_magics.magics.video.failing import failure
 from ve_magics.magics.video.money import check_budget, estimate
 from ve_magics.magics.video.progress import Progress
+from ve_magics.magics.video.targets import film_target, film_targets
 from ve_magics.messages import Image, Text
 
 FOLDER = "clips"

@@ -26,13 +26,14 @@ from ve_magics.magics.chat.arguments import named_model
 from ve_magics.magics.notebook import Notebook
 from ve_magics.magics.plain import show_text
 from ve_magics.magics.video.arguments import video_settings
-from ve_magics.magics.video.cell import failure, film_target, film_targets
 from ve_magics.magics.video.clip import Clip
 from ve_magics.magics.video.direction import Director, chat_model, words_of
+from ve_magics.magics.video.failing import failure
 from ve_magics.magics.video.film import Film
 from ve_magics.magics.video.money import check_budget, estimate
 from ve_magics.magics.video.progress import Progress
 from ve_magics.magics.video.storyboard_arguments import storyboard_parser
+from ve_magics.magics.video.targets import film_target, film_targets
 from ve_magics.routing import Target
 from ve_magics.store.mp4 import probe
 
