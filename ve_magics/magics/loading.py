@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import re
+import sys
 from typing import TYPE_CHECKING, Any
 
 from ve_magics.magics.extension import CELL_MAGICS, LINE_MAGICS, VeMagics
@@ -48,6 +50,7 @@ def load(shell: Any, notebook: Notebook | None = None) -> None:
         for name in _COMPLETED:
             shell.set_hook("complete_command", shell._ve_magics.complete, str_key=name)
         shell.set_hook("complete_command", shell._ve_magics.complete, re_key=_ASSIGNED)
+        _spare_characters()
 
 
 def unload(shell: Any) -> None:
@@ -67,6 +70,13 @@ def unload(shell: Any) -> None:
         for kind, names in (("cell", CELL_MAGICS), ("line", LINE_MAGICS)):
             for name in names:
                 shell.magics_manager.magics[kind].pop(name, None)
+
+
+def _spare_characters() -> None:
+    """Have a terminal or pipe that lacks a character show `?` for it: an answer that was paid for isn't lost then."""
+    out = sys.stdout  # a kernel's is no such file, and takes everything
+    if isinstance(out, io.TextIOWrapper) and out.encoding.lower() != "utf-8" and out.errors == "strict":
+        out.reconfigure(errors="replace")
 
 
 def _forget_completer(shell: Any, name: str) -> None:
