@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from ve_magics.magics.markdown.links import literal
+from ve_magics.engine.columns import aligned
+from ve_magics.magics.markdown.links import words
 
 
 def money(amount: float | None) -> str:
@@ -12,22 +13,22 @@ def money(amount: float | None) -> str:
     return "unknown" if amount is None else f"{amount:.6f}"
 
 
-def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table whose first column stands left and whose figures stand right."""
-    lines = [head, ["---", *["---:"] * (len(head) - 1)]]
-    lines += [[literal(" ".join(cell.split())) for cell in row] for row in rows]
+def markdown_table(
+    head: Sequence[str], rows: Sequence[Sequence[str]], *, right: Collection[str] | None = None
+) -> str:
+    """Return a Markdown table.
+
+    Args:
+        head: What the columns are called.
+        rows: The cells, as they are to be read.
+        right: Columns that stand right; all but the first where None.
+    """
+    right = head[1:] if right is None else right
+    lines = [head, ["---:" if name in right else "---" for name in head]]
+    lines += [[words(" ".join(cell.split())) for cell in row] for row in rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def text_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a table as text, aligned like the Markdown one."""
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-    return "\n".join(
-        "  ".join(
-            [
-                f"{line[0]:<{widths[0]}}",
-                *(f"{cell:>{width}}" for cell, width in zip(line[1:], widths[1:], strict=True)),
-            ]
-        ).rstrip()
-        for line in [head, *rows]
-    )
+    return aligned([head, *rows], right=range(1, len(head)))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ve_magics.magics.batch.rows import Row, rows_of, shown_table, table_of
+from ve_magics.magics.batch.rows import Row, added_up, rows_of, shown_table, summed_up, table_of, told_cost
 
 
 class Frame:
@@ -55,3 +55,17 @@ def test_a_long_table_is_shown_in_part() -> None:
     assert "0.333333" in shown["text/plain"]
     assert "x…" in shown["text/plain"]
     assert len(shown["text/plain"].splitlines()) == 13
+
+
+def test_a_cost_that_nobody_knows_is_no_zero() -> None:
+    """One answer without a known price makes the sum unknown, on the way as at the end."""
+    assert told_cost(added_up([0.25, 0.5])) == "0.7500 USD"
+    assert told_cost(added_up([])) == "0.0000 USD"
+    assert told_cost(added_up([0.25, None])) == "cost unknown"
+    assert "cost unknown" in summed_up(2, 0, None)
+
+
+def test_wide_characters_keep_their_columns() -> None:
+    """A Chinese value takes two columns a character, so that what stands behind it stands in line."""
+    text = shown_table([{"text": "纸船", "n": 1}, {"text": "boat", "n": 2}], "2 rows")["text/plain"]
+    assert text.splitlines()[1:] == ["text  n", "纸船  1", "boat  2"]

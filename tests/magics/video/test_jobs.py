@@ -30,7 +30,14 @@ def test_jobs_are_listed(bench: Any) -> None:
     """A line a job: short id, state, how far, model, prompt, age, cost, file."""
     assert bench.run("%ve jobs").text == "No video was ordered here yet."
     bench.run(f"%%video {SMALL} -o clip\n{BOAT}")
-    head, line = bench.run("%ve jobs").text.splitlines()
+    ran = bench.run("%ve jobs")
+    head, line = ran.text.splitlines()
+    table = ran.outputs[0]["text/markdown"].splitlines()
+    assert table[:2] == [
+        "| job | state | done | model | prompt | age | cost | file |",
+        "| --- | --- | ---: | --- | --- | ---: | ---: | --- |",
+    ]
+    assert BOAT in table[2]
     assert head.split() == ["job", "state", "done", "model", "prompt", "age", "cost", "file"]
     job = only_job(bench)
     for word in (job.id[-6:], "succeeded", "100%", "sim/film", BOAT, "$0.00", Path(job.path).name):

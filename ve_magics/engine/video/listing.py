@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ve_magics.engine.columns import aligned
 from ve_magics.errors import JobError
 from ve_magics.jobs import Job
 
@@ -16,7 +17,8 @@ _WAITING = 3
 """Jobs of which a list says what can be done with them, at most."""
 
 _PROMPT = 32
-_HEAD = ("job", "state", "done", "model", "prompt", "age", "cost", "file")
+HEAD = ("job", "state", "done", "model", "prompt", "age", "cost", "file")
+"""What the columns of a list are called."""
 
 
 def short(job_id: str) -> str:
@@ -59,16 +61,16 @@ def table(jobs: Sequence[Job], now: float) -> str:
     """
     if not jobs:
         return "No video was ordered here yet."
-    rows = [_HEAD, *(_row(job, now) for job in jobs)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
-    waiting = [job for job in jobs if job.state == "unknown" or (job.state == "failed" and job.fetches)]
-    if waiting:
-        lines += ["", *(f"{short(job.id)}: {_why(job)}{advice(job)}" for job in waiting[:_WAITING])]
+    lines = [aligned([HEAD, *(cells(job, now) for job in jobs)])]
+    if told := waiting(jobs):
+        lines += ["", *told]
     return "\n".join(lines)
+
+
+def waiting(jobs: Sequence[Job]) -> list[str]:
+    """Return a line for each of the newest jobs that wait for the user: why, and what can be done."""
+    found = [job for job in jobs if job.state == "unknown" or (job.state == "failed" and job.fetches)]
+    return [f"{short(job.id)}: {_why(job)}{advice(job)}" for job in found[:_WAITING]]
 
 
 def _why(job: Job) -> str:
@@ -76,7 +78,13 @@ def _why(job: Job) -> str:
     return f"{said} " if said else ""
 
 
-def _row(job: Job, now: float) -> tuple[str, ...]:
+def cells(job: Job, now: float) -> tuple[str, ...]:
+    """Return what a list says of a job, column by column.
+
+    Args:
+        job: The job.
+        now: Seconds since 1970.
+    """
     prompt = " ".join(job.request.prompt.split())
     return (
         short(job.id),

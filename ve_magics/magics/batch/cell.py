@@ -21,6 +21,7 @@ from ve_magics.magics.batch.films import films
 from ve_magics.magics.batch.rows import (
     Found,
     Row,
+    added_up,
     bar,
     free_name,
     record_of,
@@ -28,6 +29,7 @@ from ve_magics.magics.batch.rows import (
     shown_table,
     summed_up,
     table_of,
+    told_cost,
 )
 from ve_magics.magics.chat.answer import records
 from ve_magics.magics.chat.arguments import chat_request
@@ -132,11 +134,11 @@ def _answers(
             done = sum(one.ended for one in asked)
             wrong = sum(one.error is not None for one in asked)
             if numbers:
-                spent = sum(_cost(one) or 0.0 for one in asked)
+                spent = told_cost(added_up(_cost(one) for one in asked if one.answer is not None))
                 failed = f", {wrong} failed" if wrong else ""
                 elapsed = time.monotonic() - begun
                 progress.say(
-                    f"{bar(done, len(asked))} {done} of {len(asked)}{failed} · {elapsed:.0f} s · ${spent:.4f}",
+                    f"{bar(done, len(asked))} {done} of {len(asked)}{failed} · {elapsed:.0f} s · {spent}",
                     elapsed,
                 )
     except KeyboardInterrupt:
@@ -152,8 +154,7 @@ def _answers(
     errors = [one.error for one in asked if one.error is not None]
     if not errors:
         unfinished.finish()
-    known = [_cost(one) for one in asked if one.answer is not None]
-    cost = None if None in known else sum(amount or 0.0 for amount in known)
+    cost = added_up(_cost(one) for one in asked if one.answer is not None)
     said = summed_up(len(asked), len(errors), cost)
     return [_result(row, one, form) for row, one in zip(rows, asked, strict=True)], said, errors
 

@@ -6,8 +6,9 @@ import importlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ve_magics.engine.columns import aligned
 from ve_magics.errors import ArgumentsError, VeError
-from ve_magics.magics.markdown.links import literal
+from ve_magics.magics.markdown.links import words
 
 Found = tuple[list[dict[str, Any]], str, list[VeError]]
 """What a batch brings: the results, a line that sums them up, and what went wrong."""
@@ -99,16 +100,11 @@ def shown_table(records: list[dict[str, Any]], said: str) -> dict[str, str]:
     names = [_short(key) for key in head]
     lines = [names, ["---"] * len(head), *cells]
     markdown = "\n".join(
-        f"| {' | '.join(cell if line is lines[1] else literal(cell) for cell in line)} |" for line in lines
+        f"| {' | '.join(cell if line is lines[1] else words(cell) for cell in line)} |" for line in lines
     )
-    widths = [max(map(len, column)) for column in zip(names, *cells, strict=True)]
-    plain = [
-        "  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in (names, *cells)
-    ]
     return {
-        "text/markdown": "\n\n".join(part for part in (literal(said), markdown, more) if part),
-        "text/plain": "\n".join(part for part in (said, *plain, more) if part),
+        "text/markdown": "\n\n".join(part for part in (words(said), markdown, more) if part),
+        "text/plain": "\n".join(part for part in (said, aligned([names, *cells]), more) if part),
     }
 
 
@@ -128,10 +124,21 @@ def free_name(record: dict[str, Any], name: str) -> str:
 
 def summed_up(count: int, failed: int, cost: float | None) -> str:
     """Return the line above a result: how many rows, and US dollars."""
-    parts = [f"{count - failed:,} of {count:,} rows", "cost unknown" if cost is None else f"{cost:.4f} USD"]
+    parts = [f"{count - failed:,} of {count:,} rows", told_cost(cost)]
     if failed:
         parts.append(f"{failed:,} failed: run the cell again to ask for those alone")
     return " · ".join(parts)
+
+
+def told_cost(cost: float | None) -> str:
+    """Return US dollars as they are told; None where nobody knows them."""
+    return "cost unknown" if cost is None else f"{cost:.4f} USD"
+
+
+def added_up(costs: Iterable[float | None]) -> float | None:
+    """Return the sum of US dollars; None where nobody knows one of them."""
+    known = [*costs]
+    return None if None in known else sum(cost or 0.0 for cost in known)
 
 
 def bar(done: int, count: int) -> str:

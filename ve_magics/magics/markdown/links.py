@@ -48,6 +48,18 @@ def literal(text: str) -> str:
     return _MEANINGFUL.sub(lambda found: f"&#{ord(found.group())};", text)
 
 
+def words(text: str) -> str:
+    """Write text that stands on a page as `literal` does, so that no part of it becomes a formula either.
+
+    The page's formulas are looked for in what was rendered, entities or not: a lone dollar sign is none, of several
+    each is escaped, and an opening bracket is parted from its backslash by a space that nobody sees.
+    """
+    written = literal(text)
+    if text.count("$") > 1:
+        written = written.replace("&#36;", "&#92;&#36;")
+    return re.sub(r"&#92;(?=&#(?:40|91);|begin)", "&#92;&#8203;", written)
+
+
 def title_of(title: str) -> str:
     """Return a link's title as it stands behind its target, with the space before it; nothing where there is none."""
     plain = re.sub(r"\s+", " ", html.unescape(title)).strip()
