@@ -12,6 +12,7 @@ import msgspec
 
 from ve_magics.catalog import Cost
 from ve_magics.engine.agent.values import Source
+from ve_magics.engine.knowledge.numbering import Numbering
 from ve_magics.engine.recording import Kept, request_key
 from ve_magics.engine.session import Session
 from ve_magics.messages import (
@@ -19,13 +20,17 @@ from ve_magics.messages import (
     ChatResponse,
     Choice,
     Message,
+    Text,
     Tool,
     ToolCall,
     ToolResult,
     assistant,
 )
+from ve_magics.store.knowledge import Passage
 from ve_magics.tools import Output
 
+Sources = tuple[tuple[int, Passage], ...]
+"""Passages by number, as a search has found them; they are kept behind its result."""
 Listed = tuple[tuple[str, Tool], ...]
 """What a source of tools offers: its own name of each, and the tool as it is offered."""
 
@@ -38,9 +43,16 @@ class ToolMemory:
         fresh: Call again although the result is known.
         cached: False neither looks in the cache nor keeps there.
         cell: What to call the cell in an error.
+        after: The highest number of a passage that the conversation knows already.
+
+    Attributes:
+        numbering: The numbers of the passages that this run has found.
     """
 
-    def __init__(self, session: Session, *, fresh: bool = False, cached: bool = True, cell: str = "") -> None:
+    def __init__(
+        self, session: Session, *, fresh: bool = False, cached: bool = True, cell: str = "", after: int = 0
+    ) -> None:
+        self.numbering = Numbering(after)
         self._session = session
         self._fresh = fresh and session.mode != "replay"
         self._cached = cached
@@ -70,13 +82,20 @@ class ToolMemory:
         result = kept.response.message.parts[0] if kept.response.message.parts else None
         if not isinstance(result, ToolResult):
             return None
-        return Output(result.parts, result.is_error, cost=kept.cost.amount), source
+        sources: Sources = ()
+        for part in kept.response.message.parts[1:]:
+            if isinstance(part, Text):
+                sources = msgspec.json.decode(part.text, type=Sources)
+        for number, passage in sources:
+            self.numbering.keep(number, passage)
+        return Output(result.parts, result.is_error, cost=kept.cost.amount, sources=sources), source
 
     def keep(self, request: ChatRequest, call: ToolCall, output: Output) -> None:
         """Remember the result of a call; a failure only where a replay will need it."""
         key = _key(request, call)
         result = ToolResult(call.id, output.parts, call.name, output.failed)
-        response = ChatResponse(choices=(Choice(Message("tool", (result,)), "stop"),))
+        found = (Text(msgspec.json.encode(output.sources).decode()),) if output.sources else ()
+        response = ChatResponse(choices=(Choice(Message("tool", (result, *found)), "stop"),))
         kept = Kept(response=response, cost=Cost(output.cost))
         if self._cached and not output.failed:
             self._session.answers.put(key, kept)

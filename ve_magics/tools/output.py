@@ -35,12 +35,14 @@ class Output(msgspec.Struct, frozen=True, omit_defaults=True):
         failed: Whether it is an error.
         shown: What the cell shows besides, by a name that its maker knows: a film, say.
         cost: US dollars that it cost besides the model; None where that isn't known.
+        sources: What an answer may cite of it, by number.
     """
 
     parts: tuple[Text | Image | File, ...] = ()
     failed: bool = False
     shown: tuple[Any, ...] = ()
     cost: float | None = 0.0
+    sources: tuple[tuple[int, Any], ...] = ()
 
     @property
     def text(self) -> str:

@@ -16,6 +16,8 @@ from ve_magics.engine.knowledge.citing import (
     marks,
     prompt,
     read,
+    read_numbered,
+    without_quotes,
 )
 from ve_magics.store.knowledge import Passage
 
@@ -167,3 +169,20 @@ def test_the_curtain_shows_everything_where_there_is_no_marker() -> None:
 def test_comparable_forms() -> None:
     """One form for what looks the same."""
     assert comparable("“Ａ” — b\u00ad\n*c*") == '"A"-bc'
+
+
+def test_quotes_of_several_answers_are_read() -> None:
+    """Quotes in the middle are no text; an answer made from others rests on their quotes where it has none."""
+    law = Passage(text="Pumps are red. Valves are blue.", name="law.md")
+    joined = (
+        'Red [1].\n=== QUOTES ===\n[1] "Pumps are red."\nBlue [2].\n=== QUOTES ===\n[2] "Valves are blue."'
+    )
+    cited = read_numbered(joined, {1: law, 2: law})
+    assert cited.text == "Red [1].\nBlue [2]."
+    assert [one.verified for one in cited.citations] == [True, True]
+    other = 'They say: red [1].\n\n=== QUOTES ===\n[1] "Pumps are red."'
+    (citation,) = read_numbered("Pumps: red [1].", {1: law}, [other]).citations
+    assert (citation.verified, citation.quotes) == (True, ("Pumps are red.",))
+    (citation,) = read_numbered("Pumps: green [1].", {1: law}, []).citations
+    assert not citation.verified
+    assert without_quotes(other) == "They say: red [1]."

@@ -25,6 +25,7 @@ from ve_magics.errors import (
 )
 from ve_magics.magics.agent import approval
 from ve_magics.magics.agent.answer import AgentAnswer
+from ve_magics.magics.agent.display import final
 from ve_magics.magics.loading import unload
 from ve_magics.messages import Image, Text, ToolCall, ToolResult
 from ve_magics.sim.answers.question import Reply
@@ -574,6 +575,66 @@ def test_question_from_documents_and_a_film_of_it(desk: Any) -> None:
     (clip,) = answer.shown
     assert clip.job.state == "succeeded"
     assert clip.path.name in ran.printed
+
+
+RETURNS = "# Returns\n\nGoods are taken back within thirty days.\n"
+
+
+@pytest.mark.parametrize("line", ["%%agent --kb company", "%%agent --agents documents --kb company"])
+def test_answers_from_documents_cite_as_ask_does(open_bench: Callable[..., Any], line: str) -> None:
+    """Numbers lead to their documents, quotes are checked, and a replay shows the same without documents or index."""
+    bench = record(open_bench, VE_RECORDING="record")
+    (bench.folder / "handbook.md").write_text(HANDBOOK, "utf-8")
+    assert bench.run("%ve kb add company handbook.md").error is None
+    cell = f"{line} -o found\nHow far do employees take the train?"
+    first = bench.run(cell)
+    assert first.error is None, first.lines
+    answer = found(bench)
+    (citation,) = answer.citations
+    assert citation.verified
+    assert "500 km" in citation.quotes[0]
+    assert "QUOTES" not in answer.text
+    assert answer.sources[0].name == "handbook.md"
+    assert (answer.facts()["cited"], answer.facts()["unverified"]) == ([1], [])
+    shown = final(answer, bench.folder)
+    assert "[&#91;1&#93;](handbook.md)" in shown["text/markdown"]
+    assert "**Sources**" in shown["text/markdown"]
+    assert "<summary>The passages</summary>" in shown["text/markdown"]
+    assert "[1] handbook.md › Travel › Trains: “" in first.printed
+    again = bench.run(cell)
+    assert again.printed == first.printed
+    assert final(found(bench), bench.folder) == shown, "what is remembered is cited in the same way"
+    unload(bench.shell)
+    (bench.folder / "handbook.md").unlink()
+    replayed = record(open_bench, VE_RECORDING="replay")
+    second = replayed.run(cell)
+    assert second.error is None, second.lines
+    assert second.printed == first.printed
+    assert final(found(replayed), replayed.folder) == shown
+    assert found(replayed).calls[-1].source == "recording"
+
+
+def test_a_form_has_no_citations(desk: Any) -> None:
+    """An answer that must be of a form is not told to cite, and stays as it is."""
+    (desk.folder / "handbook.md").write_text(HANDBOOK, "utf-8")
+    assert desk.run("%ve kb add company handbook.md").error is None
+    ran = desk.run("%%agent --kb company -f json --dry-run\nWhat is the rule about trains?")
+    assert "QUOTES" not in ran.printed + ran.text
+    ran = desk.run("%%agent --kb company --dry-run\nWhat is the rule about trains?")
+    assert "QUOTES" in ran.printed + ran.text
+
+
+def test_numbers_go_on_in_a_conversation(desk: Any) -> None:
+    """A number that an earlier turn has given means the same for ever: later passages have others."""
+    (desk.folder / "handbook.md").write_text(HANDBOOK, "utf-8")
+    (desk.folder / "returns.md").write_text(RETURNS, "utf-8")
+    assert desk.run("%ve kb add company handbook.md returns.md").error is None
+    assert (
+        desk.run("%%agent --kb company -c talk -o found\nHow far do employees take the train?").error is None
+    )
+    highest = max(found(desk).passages)
+    assert desk.run("%%agent --kb company -c talk -o found\nWhen are goods taken back?").error is None
+    assert min(found(desk).passages) == highest + 1
 
 
 def test_team_of_the_configuration_and_of_python(open_bench: Callable[..., Any], tmp_path: Path) -> None:

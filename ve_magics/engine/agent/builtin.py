@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any
 
 from ve_magics.engine.agent.functions import offer_of
 from ve_magics.engine.agent.values import Arguments, Offer, Situation
+from ve_magics.engine.knowledge.citing import SEARCHED
+from ve_magics.engine.knowledge.numbering import Numbering
 from ve_magics.messages import Text
+from ve_magics.store.knowledge import Passage
 from ve_magics.tools import FunctionTool, Output, output_of
 
 BUILT_IN = ("generate_video", "generate_image", "search_documents", "fetch_url", "python")
@@ -19,18 +22,6 @@ Runs = Callable[..., Awaitable[Output]]
 
 _PASSAGES = 6
 """Passages of one search where the model asks for no number."""
-
-
-class Passage(Protocol):
-    """A piece of a document, as a knowledge base gives it."""
-
-    @property
-    def text(self) -> str:
-        """The words."""
-
-    @property
-    def source(self) -> str:
-        """The document."""
 
 
 Search = Callable[[str, str, int], Awaitable[Sequence[Passage]]]
@@ -81,8 +72,8 @@ def image_offer(runs: Runs, *, price: Callable[[Arguments], float | None], named
     return _built(generate_image, runs, named=named, approve=True, price=price)
 
 
-def search_offer(search: Search, knowledge_base: str) -> Offer:
-    """Return `search_documents` for one knowledge base."""
+def search_offer(search: Search, knowledge_base: str, numbering: Numbering) -> Offer:
+    """Return `search_documents` for one knowledge base, whose passages are numbered."""
 
     def search_documents(
         query: Annotated[str, "What to look for: a question or a few words."],
@@ -94,20 +85,18 @@ def search_offer(search: Search, knowledge_base: str) -> Offer:
         found = await search(query, knowledge_base, max(1, min(count, 20)))
         if not found:
             return Output((Text("The documents hold nothing that fits."),))
-        told = [
-            f"[{number}] {_place(passage)}\n{passage.text.strip()}" for number, passage in enumerate(found, 1)
-        ]
-        return Output((Text("\n\n".join(told)),))
+        sources = tuple((numbering.number(passage), passage) for passage in found)
+        told = [f"[{number}] {_place(passage)}\n{passage.text.strip()}" for number, passage in sources]
+        return Output((Text("\n\n".join(told)),), sources=sources)
 
-    return _built(search_documents, runs, named=True, untrusted=True)
+    return _built(search_documents, runs, named=True, untrusted=True, rules=SEARCHED)
 
 
 def _place(passage: Passage) -> str:
     """Return where a passage stands: the document, its headings and its page, as far as they are known."""
-    heading, page = getattr(passage, "heading", ""), getattr(passage, "page", 0)
-    headings = heading if isinstance(heading, str) else " › ".join(heading)
-    name = getattr(passage, "name", "") or passage.source
-    return " · ".join(filter(None, (name, headings, f"page {page}" if page else "")))
+    page = f"page {passage.page}" if passage.page else ""
+    place = " · ".join(filter(None, (passage.name or passage.source, " › ".join(passage.heading), page)))
+    return " ".join(place.split())
 
 
 def fetch_offer(fetch: Callable[[str], Awaitable[str]], *, named: bool) -> Offer:

@@ -13,6 +13,7 @@ from ve_magics.engine.agent.functions import offer_of
 from ve_magics.engine.agent.marking import with_rules
 from ve_magics.engine.agent.running import Agent, Run
 from ve_magics.engine.agent.values import Arguments, Limits, Offer, Situation
+from ve_magics.engine.knowledge.citing import without_quotes
 from ve_magics.messages import ChatRequest, Text, system, user
 from ve_magics.tools import FunctionTool, Output
 
@@ -58,7 +59,7 @@ MEMBERS = (
         name="documents",
         purpose="Answer questions from the user's documents, with their sources.",
         tools=("search_documents",),
-        system="Answer from what you find alone, and name the documents. Say so where they don't hold the answer.",
+        system="Answer from what you find alone. Say so where it doesn't hold the answer.",
     ),
     Member(
         name="data",
@@ -117,7 +118,9 @@ class Team:
         self._called[member.name] += 1
         number = self._called[member.name]
         name = member.name if number == 1 else f"{member.name} {number}"
-        head = "\n".join(filter(None, (f"You are the agent {member.name}. {member.purpose}", member.system)))
+        rules = dict.fromkeys(offer.rules for offer in offers)
+        about = (f"You are the agent {member.name}. {member.purpose}", member.system, *rules)
+        head = "\n".join(filter(None, about))
         request = msgspec.structs.replace(
             self._request,
             model=member.model or self._request.model,
@@ -126,4 +129,4 @@ class Team:
             tool_choice=None,
         )
         ended = await self._run.play(Agent(name, tuple(offers), self._limits), request)
-        return Output((Text(ended.response.text or "(it said nothing)"),))
+        return Output((Text(without_quotes(ended.response.text) or "(it said nothing)"),))

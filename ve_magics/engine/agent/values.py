@@ -58,6 +58,7 @@ class Offer:
         known: Tells whether a call's result is there already, so that it costs nothing and changes nothing.
         remembers: Whether it remembers its own results, so that a replay may call it.
         limit: Characters of a result that the model gets.
+        rules: What the system prompt says where it is on offer.
     """
 
     spec: Tool
@@ -71,6 +72,7 @@ class Offer:
     known: Callable[[Arguments], bool] = field(default=lambda _: False)
     remembers: bool = False
     limit: int = 20_000
+    rules: str = ""
 
     @property
     def name(self) -> str:

@@ -5,14 +5,21 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+import msgspec
+
 from ve_magics.engine.agent.course import Ended
 from ve_magics.engine.agent.report import CallTold, Report, StepTold
+from ve_magics.engine.knowledge import citing
 from ve_magics.engine.toolkit import MadeFilm
 from ve_magics.engine.trace import Trace
 from ve_magics.errors import MissingExtraError
 from ve_magics.magics.chat.answer import Answer
+from ve_magics.magics.chat.display import bundle
+from ve_magics.magics.knowledge.citations import bundle as cited_bundle
+from ve_magics.magics.knowledge.citations import worded
 from ve_magics.magics.video.clip import Clip
 from ve_magics.messages import ChatRequest, ChatResponse, Message, Usage
+from ve_magics.store.knowledge import Passage
 
 WHY = {
     "steps": "stopped at the limit of steps; --max-steps N allows more",
@@ -27,9 +34,13 @@ class AgentAnswer(Answer):
         report: What happened.
         why: `answered`, `steps` (stopped at the limit of steps), `stuck` (none of its calls led anywhere), or empty
             where it was stopped or failed.
+        passages: What was found in documents, by the number that the answer cites.
+        cited: The answer without the quotes at its end, and its citations; None where no documents were searched.
     """
 
-    def __init__(self, request: ChatRequest, report: Report, ended: Ended | None) -> None:
+    def __init__(
+        self, request: ChatRequest, report: Report, ended: Ended | None, *, cites: bool = True
+    ) -> None:
         self.report = report
         own = [step for step in report.steps if not step.agent]
         response = ended.response if ended else own[-1].accumulator.response() if own else ChatResponse()
@@ -37,6 +48,49 @@ class AgentAnswer(Answer):
         self.why = ended.why if ended else ""
         self._said = ended.messages if ended else ()
         self.cost = report.cost
+        self.passages: dict[int, Passage] = {}
+        for call in report.calls if cites else ():
+            for number, passage in call.output.sources if call.output else ():
+                self.passages.setdefault(number, passage)
+        self.cited = self._read() if self.passages else None
+
+    def _read(self) -> citing.Cited:
+        """Return the answer with its citations; a number that an earlier turn has given is left as it stands."""
+        others = [step.text for step in reversed(self.report.steps) if step.agent]
+        found = citing.read_numbered(self.response.text, self.passages, others)
+        first = min(self.passages)
+        known = tuple(one for one in found.citations if one.passage is not None or one.number >= first)
+        return msgspec.structs.replace(found, citations=known)
+
+    @property
+    def text(self) -> str:
+        """The words, without the quotes that the model gives at the end of an answer from documents."""
+        return self.cited.text if self.cited is not None else self.response.text
+
+    @property
+    def citations(self) -> tuple[citing.Citation, ...]:
+        """What it cites of documents, each checked against its passage: `.number .quotes .verified .passage`."""
+        return self.cited.citations if self.cited is not None else ()
+
+    def bundle(self, mark: str = "") -> dict[str, str]:
+        """Return what an output holds for the answer: with its citations, as `%%ask` shows them, where it has any.
+
+        Args:
+            mark: A last line that says what is wrong with it.
+        """
+        if self.cited is None:
+            return bundle(self.response, mark=mark)
+        if self.partial and not self.citations:
+            return bundle(worded(self.response, self.text), mark=mark)
+        return cited_bundle(self.cited, [mark] if mark else [])
+
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        return dict(self.bundle()), {"ve_magics": self.facts()}
+
+    @property
+    def sources(self) -> tuple[Passage, ...]:
+        """The passages that it cites, in the order of first mention."""
+        return tuple(one.passage for one in self.citations if one.passage is not None)
 
     @property
     def steps(self) -> list[StepTold]:
@@ -109,6 +163,9 @@ class AgentAnswer(Answer):
             }
             for step in self.steps
         ]
+        if self.cited is not None:
+            facts["cited"] = [one.number for one in self.citations]
+            facts["unverified"] = [one.number for one in self.citations if not one.verified]
         if self.why not in ("", "answered"):
             facts["why"] = self.why
         return facts

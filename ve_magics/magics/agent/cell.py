@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import re
+from collections.abc import Sequence
 
 import msgspec
 
@@ -11,6 +13,7 @@ from ve_magics.engine.acting import Cast
 from ve_magics.engine.agent.marking import with_rules
 from ve_magics.engine.agent.team import LEADING, Member
 from ve_magics.engine.agent.values import Limits
+from ve_magics.engine.knowledge.citing import HANDED_ON
 from ve_magics.engine.toolmemory import ToolMemory
 from ve_magics.errors import ArgumentsError, StoreError
 from ve_magics.magics.agent.answer import AgentAnswer
@@ -22,10 +25,13 @@ from ve_magics.magics.chat.arguments import chat_request
 from ve_magics.magics.chat.cell import prompt_of
 from ve_magics.magics.chat.formats import form_of
 from ve_magics.magics.chat.plan import plan
+from ve_magics.magics.knowledge.citations import worded
 from ve_magics.magics.notebook import Notebook
 from ve_magics.magics.plain import show_text
-from ve_magics.messages import ChatRequest, Part
+from ve_magics.messages import ChatRequest, Message, Part, ToolResult
 
+_MOST_NUMBERS = 800
+"""Numbers of passages in a conversation, after which they begin anew: only three digits cite."""
 MOST_TOKENS = 8_192
 """Tokens of one answer where the run has a budget and the cell sets no limit: the dearest answer must be known."""
 
@@ -86,10 +92,16 @@ def act(notebook: Notebook, options: argparse.Namespace, cell: str, *, magic: st
         request = chat_request(
             options, cell, model=default, words=words, parts=parts, history=history, magic=magic
         )
-    memory = ToolMemory(session, fresh=options.fresh, cached=not options.no_cache, cell=notebook.cell)
+    memory = ToolMemory(
+        session,
+        fresh=options.fresh,
+        cached=not options.no_cache,
+        cell=notebook.cell,
+        after=last_number(request.messages),
+    )
     cast = cast_of(notebook, memory, options)
-    leading = LEADING if cast.members else ""
-    request = form.ask(msgspec.structs.replace(request, messages=with_rules(request.messages, leading)))
+    more = "\n".join(filter(None, rules_of(cast, cites=not form.structured)))
+    request = form.ask(msgspec.structs.replace(request, messages=with_rules(request.messages, more)))
     if options.budget is not None and request.max_tokens is None:
         request = msgspec.structs.replace(request, max_tokens=MOST_TOKENS)
     if options.dry_run:
@@ -100,7 +112,7 @@ def act(notebook: Notebook, options: argparse.Namespace, cell: str, *, magic: st
         try:
             talk.keep(
                 asked,
-                answer.response,
+                worded(answer.response, answer.text) if answer.cited else answer.response,
                 system=options.system or "",
                 model=answer.served,
                 between=answer.said,
@@ -111,6 +123,34 @@ def act(notebook: Notebook, options: argparse.Namespace, cell: str, *, magic: st
         if talk.note:
             show_text(talk.note)
     return answer
+
+
+def rules_of(cast: Cast, *, cites: bool) -> list[str]:
+    """Return what a cell's agent is told of its team and its tools.
+
+    Args:
+        cast: Who acts.
+        cites: Whether the answer may cite documents; one of a given form may not.
+    """
+    rules = [LEADING] if cast.members else []
+    if cites:
+        rules += dict.fromkeys(offer.rules for offer in cast.tools.offers)
+        handed = any(offer.rules for _, tools in cast.members for offer in tools.offers)
+        rules += [HANDED_ON] if handed else []
+    return rules
+
+
+def last_number(messages: Sequence[Message]) -> int:
+    """Return the highest number of a passage in a conversation's results of searches; 0 where there is none."""
+    found = [
+        int(number)
+        for message in messages
+        for part in message.parts
+        if isinstance(part, ToolResult) and part.name == "search_documents"
+        for number in re.findall(r"^\[(\d{1,3})\] ", part.text, re.MULTILINE)
+    ]
+    highest = max(found, default=0)
+    return highest if highest < _MOST_NUMBERS else 0
 
 
 def cast_of(notebook: Notebook, memory: ToolMemory, options: argparse.Namespace) -> Cast:

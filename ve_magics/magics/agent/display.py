@@ -18,9 +18,10 @@ from ve_magics.engine.agent.values import (
     StepBegan,
     shown_arguments,
 )
+from ve_magics.engine.knowledge.citing import without_quotes
 from ve_magics.events import ReasoningDelta, RefusalDelta, TextDelta
 from ve_magics.magics.agent.answer import WHY, AgentAnswer
-from ve_magics.magics.chat.display import BROKE_OFF, STOPPED, bundle
+from ve_magics.magics.chat.display import BROKE_OFF, STOPPED
 from ve_magics.magics.failure import one_line
 from ve_magics.magics.growing import ENVELOPE, GrowingOutput, size_of
 from ve_magics.magics.markdown.markdown import neutralise
@@ -75,7 +76,8 @@ def final(
         data: What the output holds instead of the answer as Markdown.
     """
     if data is None:
-        data = bundle(answer.response, mark=mark or (f"⚠ {WHY[answer.why]}" if answer.why in WHY else ""))
+        mark = mark or (f"⚠ {WHY[answer.why]}" if answer.why in WHY else "")
+        data = answer.bundle(mark)
     markdown, plain = [data["text/markdown"]], [data["text/plain"]]
     for one in answer.shown:
         if isinstance(one, Clip):
@@ -172,7 +174,7 @@ class AgentDisplay:
         parts += [f"*{neutralise(one_line(note))}*" for note in self.report.notes[-3:]]
         own = self._own()
         if own is not None and not own.calls:
-            parts.append(neutralise(own.text).strip("\n"))
+            parts.append(neutralise(without_quotes(own.text)).strip("\n"))
         seconds = f" {waited // 1:.0f} s" if waited >= 1 else ""
         doing = [f"{agent}: {what}" if agent else what for agent, what in self._doing.items() if what]
         running = [call for call in self.report.calls if call.output is None]

@@ -66,7 +66,7 @@ class CellRun:
             VeError: It broke off; what had come is shown and kept as partial.
             KeyboardInterrupt: The cell was interrupted; the same.
         """
-        found = AgentAnswer(request, self._display.report, self._ended(request, request))
+        found = self._answer(request, self._ended(request, request))
         if not self._form.structured:
             return self._finish(found)
         problem = fit(self._form, found)
@@ -74,7 +74,7 @@ class CellRun:
             before = msgspec.structs.replace(request, messages=found.messages[:-1])
             ended = self._ended(self._form.mend(before, found.text, problem), request)
             whole = Ended(ended.response, (*found.said, *ended.messages), ended.why)
-            found = AgentAnswer(request, self._display.report, whole)
+            found = self._answer(request, whole)
             problem = fit(self._form, found)
         if problem:
             self._finish(found, fits=False)
@@ -99,12 +99,15 @@ class CellRun:
                         display.add(happening)
                 display.tick(time.monotonic())
         except KeyboardInterrupt:
-            display.interrupt(self._kept(AgentAnswer(request, display.report, None), fits=False))
+            display.interrupt(self._kept(self._answer(request, None), fits=False))
             raise
         except VeError:
-            display.fail(self._kept(AgentAnswer(request, display.report, None), fits=False))
+            display.fail(self._kept(self._answer(request, None), fits=False))
             raise
         raise AssertionError("a run ends or fails")
+
+    def _answer(self, request: ChatRequest, ended: Ended | None) -> AgentAnswer:
+        return AgentAnswer(request, self._display.report, ended, cites=not self._form.structured)
 
     def _kept(self, answer: AgentAnswer, *, fits: bool) -> AgentAnswer:
         keep(self._notebook, self._options, self._form, answer, fits=fits)

@@ -82,7 +82,9 @@ class Toolbox:
                 raise ArgumentsError(
                     "search_documents needs documents.", hint="Name a knowledge base: --kb NAME"
                 )
-            return search_offer(self._notebook.library.search_documents, self._knowledge_base)
+            return search_offer(
+                self._notebook.library.search_documents, self._knowledge_base, self._memory.numbering
+            )
         return self._kit.offer(name, named=named)
 
     def _unknown(self, name: str) -> ArgumentsError:

@@ -22,7 +22,7 @@ from ve_magics.magics.chat.conversation import Talk
 from ve_magics.magics.chat.display import AnswerDisplay
 from ve_magics.magics.chat.plan import show_plan
 from ve_magics.magics.knowledge.arguments import ask_parser
-from ve_magics.magics.knowledge.citations import bundle
+from ve_magics.magics.knowledge.citations import bundle, worded
 from ve_magics.magics.notebook import Notebook
 from ve_magics.magics.plain import show_text
 from ve_magics.messages import ChatRequest, ChatResponse, Choice, Message, Part, Text, assistant
@@ -169,7 +169,7 @@ def from_documents(notebook: Notebook, options: argparse.Namespace, cell: str) -
     answer = _asked(notebook, options, request, found, query, notes)
     if talk is not None:
         try:
-            response = _said(answer.response, answer.text)
+            response = worded(answer.response, answer.text)
             talk.keep(
                 Message("user", tuple(words)), response, system=options.system or "", model=answer.served
             )
@@ -246,15 +246,7 @@ def _asked(
             request, accumulator.response(), trace, found=found, query=query, notes=notes, partial=partial
         )
 
-    events = session.stream(
-        request,
-        fresh=options.fresh,
-        cached=not options.no_cache,
-        trace=trace,
-        deadlines=deadlines_within(session.deadlines, options.timeout),
-        fallback=not options.no_fallback,
-        cell=notebook.cell,
-    )
+    events = streamed(notebook.session, request, options, trace, cell=notebook.cell)
     try:
         for batch in notebook.portal.iterate(events):
             for event in batch:
@@ -267,13 +259,13 @@ def _asked(
     except KeyboardInterrupt:
         answer = answered(partial=True)
         notebook.keep(options.output, answer)
-        display.interrupt(_said(answer.response, answer.text), answer.facts())
+        display.interrupt(worded(answer.response, answer.text), answer.facts())
         raise
     except VeError as error:
         answer = answered(partial=True)
         if isinstance(error, InterruptedStreamError) or accumulator.text:
             notebook.keep(options.output, answer)
-        display.fail(_said(answer.response, answer.text), answer.facts())
+        display.fail(worded(answer.response, answer.text), answer.facts())
         raise
     answer = answered()
     notebook.last = answer
@@ -301,14 +293,3 @@ def _shown(event: Event, curtain: citing.Curtain) -> Event:
     if isinstance(event, TextDelta) and event.choice == 0:
         return msgspec.structs.replace(event, text=curtain.feed(event.text))
     return event
-
-
-def _said(response: ChatResponse, text: str) -> ChatResponse:
-    """Return a response whose words are these: the answer as it reads without its quotes."""
-    if not response.choices:
-        return response
-    first = response.choices[0]
-    others = tuple(part for part in first.message.parts if not isinstance(part, Text))
-    message = msgspec.structs.replace(first.message, parts=(*others, Text(text)) if text else others)
-    choices: tuple[Choice, ...] = (msgspec.structs.replace(first, message=message), *response.choices[1:])
-    return msgspec.structs.replace(response, choices=choices)

@@ -8,10 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+import msgspec
+
 from ve_magics.engine.knowledge.citing import Citation, Cited, marks
 from ve_magics.engine.library import link_of
 from ve_magics.magics.markdown.links import literal, safe_url
 from ve_magics.magics.markdown.markdown import neutralise
+from ve_magics.messages import ChatResponse, Choice, Text
 from ve_magics.store.knowledge import Passage
 
 UNVERIFIED = "⚠ unverified"
@@ -49,6 +52,17 @@ def bundle(cited: Cited, notes: Sequence[str] = ()) -> dict[str, str]:
     plain += [f"! {note}" for note in told]
     markdown += [f"*{literal(note)}*" for note in told]
     return {"text/markdown": "\n\n".join(markdown), "text/plain": "\n\n".join(plain)}
+
+
+def worded(response: ChatResponse, text: str) -> ChatResponse:
+    """Return a response whose words are these: the answer as it reads without its quotes."""
+    if not response.choices:
+        return response
+    first = response.choices[0]
+    others = tuple(part for part in first.message.parts if not isinstance(part, Text))
+    message = msgspec.structs.replace(first.message, parts=(*others, Text(text)) if text else others)
+    choices: tuple[Choice, ...] = (msgspec.structs.replace(first, message=message), *response.choices[1:])
+    return msgspec.structs.replace(response, choices=choices)
 
 
 def listed(passages: Sequence[Passage], notes: Sequence[str] = ()) -> dict[str, str]:
