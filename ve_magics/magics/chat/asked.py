@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Any
 
 from ve_magics.engine.gateway import Trace
+from ve_magics.engine.session import Session
 from ve_magics.engine.transport.wire import Deadlines
 from ve_magics.errors import VeError
 from ve_magics.events import Accumulator, Event, Restarted
@@ -83,18 +84,9 @@ class Asked:
         return answer
 
     async def _once(self, request: ChatRequest, tell: Callable[[Event], None]) -> Answer:
-        session, options = self._session, self._options
         accumulator, trace = Accumulator(), Trace()
         self._so_far = (request, accumulator, trace)
-        events = session.stream(
-            request,
-            fresh=options.fresh,
-            cached=not options.no_cache,
-            trace=trace,
-            deadlines=deadlines_within(session.deadlines, options.timeout),
-            fallback=not options.no_fallback,
-            cell=self._cell,
-        )
+        events = streamed(self._session, request, self._options, trace, cell=self._cell)
         async with aclosing(events):
             async for event in events:
                 accumulator.add(event)
@@ -108,6 +100,32 @@ class Asked:
             return self._whole
         request, accumulator, trace = self._so_far
         return Answer(request, accumulator.response(), trace, partial=True) if accumulator.text else None
+
+
+def streamed(
+    session: Session, request: ChatRequest, options: argparse.Namespace, trace: Trace, *, cell: str
+) -> AsyncGenerator[Event, None]:
+    """Yield the events of an answer, asked for in the way that a line's flags say.
+
+    Args:
+        session: Asks.
+        request: The question.
+        options: The parsed line: fresh, no_cache, timeout and no_fallback.
+        trace: Filled with where the answer came from and what was tried.
+        cell: What to call the cell in an error.
+
+    Raises:
+        VeError: As for `Session.stream`.
+    """
+    return session.stream(
+        request,
+        fresh=options.fresh,
+        cached=not options.no_cache,
+        trace=trace,
+        deadlines=deadlines_within(session.deadlines, options.timeout),
+        fallback=not options.no_fallback,
+        cell=cell,
+    )
 
 
 def fit(form: Form, answer: Answer) -> str:

@@ -15,7 +15,7 @@ from ve_magics.magics.background import Errand
 from ve_magics.magics.chat import attachments
 from ve_magics.magics.chat.answer import Answer
 from ve_magics.magics.chat.arguments import chat_parser, chat_request
-from ve_magics.magics.chat.asked import deadlines_within, fit, result
+from ve_magics.magics.chat.asked import fit, result, streamed
 from ve_magics.magics.chat.conversation import running_cell
 from ve_magics.magics.chat.display import AnswerDisplay
 from ve_magics.magics.chat.fences import code_in
@@ -207,18 +207,9 @@ def _stream(
     display: AnswerDisplay,
 ) -> Answer:
     """Return the answer to one request, shown while it grows; what broke off is shown, kept and raised."""
-    session = notebook.session
     trace = Trace()
     accumulator = Accumulator()
-    events = session.stream(
-        request,
-        fresh=options.fresh,
-        cached=not options.no_cache,
-        trace=trace,
-        deadlines=deadlines_within(session.deadlines, options.timeout),
-        fallback=not options.no_fallback,
-        cell=notebook.cell,
-    )
+    events = streamed(notebook.session, request, options, trace, cell=notebook.cell)
     try:
         for batch in notebook.portal.iterate(events):
             for event in batch:

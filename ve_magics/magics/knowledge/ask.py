@@ -16,7 +16,7 @@ from ve_magics.errors import ArgumentsError, InterruptedStreamError, StoreError,
 from ve_magics.events import Accumulator, Event, Restarted, TextDelta
 from ve_magics.magics.chat.answer import Answer
 from ve_magics.magics.chat.arguments import chat_request, named_model
-from ve_magics.magics.chat.asked import deadlines_within
+from ve_magics.magics.chat.asked import deadlines_within, streamed
 from ve_magics.magics.chat.cell import prompt_of
 from ve_magics.magics.chat.conversation import Talk
 from ve_magics.magics.chat.display import AnswerDisplay
@@ -238,7 +238,7 @@ def _asked(
     notes: Sequence[str],
 ) -> CitedAnswer:
     """Ask, show the answer while it comes, and leave it with its sources."""
-    session, trace, accumulator, curtain = notebook.session, Trace(), Accumulator(), citing.Curtain()
+    trace, accumulator, curtain = Trace(), Accumulator(), citing.Curtain()
     display = AnswerDisplay(notebook.shell)
 
     def answered(*, partial: bool = False) -> CitedAnswer:

@@ -17,6 +17,7 @@ import msgspec
 from ve_magics.engine.director import MOST_SHOTS, Plan, listed, planned
 from ve_magics.engine.films import RecordedFilm, copy_film, keep_joined, recorded_film
 from ve_magics.engine.recording import Film as Recorded
+from ve_magics.engine.session import Session
 from ve_magics.engine.shots import Shot, film_key
 from ve_magics.engine.video import file_stem
 from ve_magics.engine.video.joining import contact_sheet, join_films
@@ -81,9 +82,7 @@ def storyboard(notebook: Notebook, line: str, cell: str) -> None:
     requests = [_request(options, shot.words, shot.seconds) for shot in plan.shots]
     for request in requests:
         session.filming.check(request, target)
-    prices = [session.filming.price(request, target) for request in requests]
-    known = [price for price in prices if price is not None]
-    price = sum(known) if len(known) == len(prices) else None
+    price = _price(session, requests, target)
     if options.dry_run:
         _show_plan(plan, requests, target, price)
         return
@@ -94,25 +93,35 @@ def storyboard(notebook: Notebook, line: str, cell: str) -> None:
     jobs = _made(notebook, progress, shots, model, target, options, price)
     film = _joined(notebook, options, cell, plan, jobs, director, target)
     if session.mode == "record":
-        recorded = Recorded(
-            file=film.path.name,
-            poster=film.sheet.name,
-            served=film.served,
-            facts={
-                "shots": film.shots,
-                "title": film.title,
-                "duration": film.duration,
-                "size": film.size,
-                "note": film.note,
-            },
-        )
-        keep_joined(
-            session, whole, _name(model), recorded, [film.path, film.sheet], directed=not options.no_expand
-        )
+        _record(session, whole, model, film, directed=not options.no_expand)
     notebook.keep(options.output, film)
     progress.finish(film.bundle(session.directory), film.facts())
     for job in jobs:
         session.filming.show(job)
+
+
+def _price(session: Session, requests: list[VideoRequest], target: Target) -> float | None:
+    """Return what all shots would cost in US dollars; None where the price of one isn't known."""
+    prices = [session.filming.price(request, target) for request in requests]
+    known = [price for price in prices if price is not None]
+    return sum(known) if len(known) == len(prices) else None
+
+
+def _record(session: Session, whole: VideoRequest, model: str, film: Film, *, directed: bool) -> None:
+    """Write the joined film into the recording."""
+    recorded = Recorded(
+        file=film.path.name,
+        poster=film.sheet.name,
+        served=film.served,
+        facts={
+            "shots": film.shots,
+            "title": film.title,
+            "duration": film.duration,
+            "size": film.size,
+            "note": film.note,
+        },
+    )
+    keep_joined(session, whole, _name(model), recorded, [film.path, film.sheet], directed=directed)
 
 
 def _name(model: str) -> str:
