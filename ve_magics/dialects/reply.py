@@ -17,6 +17,9 @@ from ve_magics.events import Event
 
 BOM = b"\xef\xbb\xbf"
 
+LONGEST = 64 * 1024 * 1024
+"""Most bytes of a reply in one piece, or of one event of a stream."""
+
 
 class Splitter(Protocol):
     """Splits a stream into its pieces.
@@ -51,6 +54,7 @@ class ReplyReader(ABC):
         self._head = b""
         self._pieces: Splitter | None = None
         self._body: list[bytes] | None = None
+        self._held = 0  # bytes that have come and can't be read yet
         self._failure: RequestError | None = None
         self._over = False
 
@@ -89,14 +93,21 @@ class ReplyReader(ABC):
         if self._failure is not None:
             raise self._failure
         if self._pieces is not None:
-            return self._read(self._pieces.feed(data))
+            pieces = self._pieces.feed(data)
+            if pieces:
+                self._held = 0
+                return self._read(pieces)
+            self._hold(data)
+            return []
         if self._body is not None:
+            self._hold(data)
             self._body.append(data)
             return []
         held = self._head + data if self._head else data
         start = held.removeprefix(BOM).lstrip()[:1]
         if not start or BOM.startswith(held):
-            self._head = held
+            self._hold(data)
+            self._head = held if start or len(held) < 3 else held.removeprefix(BOM)[:1]
             return []
         self._head = b""
         self._pieces = self._splitter(start)
@@ -104,6 +115,20 @@ class ReplyReader(ABC):
             self._body = [held]
             return []
         return self._read(self._pieces.feed(held))
+
+    def _hold(self, data: bytes) -> None:
+        """Count bytes that have to wait for others.
+
+        Raises:
+            DecodeError: There are too many of them.
+        """
+        self._held += len(data)
+        if self._held > LONGEST:
+            self._failure = DecodeError(
+                f"The reply goes on for more than {LONGEST >> 20} MiB without an end.", retryable=False
+            )
+            self._body, self._pieces = None, None
+            raise self._failure
 
     def flush(self) -> list[Event]:
         """Say that the bytes have ended and return the last events."""
@@ -193,8 +218,8 @@ def decode_piece(data: str) -> Any:
     try:
         return decode_json(data)
     except ValueError:
-        raise DecodeError(f"The stream holds broken JSON: {mask(data, limit=120)}") from None
+        raise DecodeError(f"The stream holds broken JSON: {mask(data[:2000], limit=120)}") from None
 
 
 def _shown(body: bytes) -> str:
-    return mask(body.decode("utf-8", "replace").removeprefix("\ufeff"), limit=120)
+    return mask(body[:2000].decode("utf-8", "replace").removeprefix("\ufeff"), limit=120)

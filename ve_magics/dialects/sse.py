@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import msgspec
 
+STRAY = 1000
+"""Most stray lines that are kept."""
+
 
 class ServerSentEvent(msgspec.Struct, frozen=True):
     """One event: the `event` field (empty where there is none) and the data lines joined by line ends."""
@@ -20,7 +23,7 @@ class SSEDecoder:
     """Splits a byte stream into events. Comments and fields other than `event` and `data` are passed over.
 
     Attributes:
-        stray: Lines that are no SSE field at all, in order: some servers write a bare JSON error there.
+        stray: Lines that are no SSE field at all, in order, the first `STRAY`: some servers write a bare JSON error there.
     """
 
     def __init__(self) -> None:
@@ -94,7 +97,7 @@ class SSEDecoder:
             self._data.append(value.removeprefix(b" ").decode("utf-8", "replace"))
         elif name == b"event":
             self._event = value.removeprefix(b" ").decode("utf-8", "replace")
-        elif name and not (colon and name in (b"id", b"retry")):
+        elif name and len(self.stray) < STRAY and not (colon and name in (b"id", b"retry")):
             self.stray.append(line.decode("utf-8", "replace"))
 
     def _dispatch(self) -> ServerSentEvent:
