@@ -40,7 +40,7 @@ class VectorEngineClient:
         base_url: Address of an OpenAI-compatible server, version included.
         model: The model to ask where a call names none.
         dialect: The server's wire format.
-        connect: Seconds to a connection.
+        connect: Seconds to a connection; the configuration's limit where None, as for the three that follow.
         first_token: Seconds from the request to the first byte of its answer.
         silence: Seconds between two pieces of an answer.
         total: Seconds for the whole call, every retry included.
@@ -129,11 +129,15 @@ class VectorEngineClient:
                 (`tools`, `response_format`, `max_completion_tokens` …).
 
         Returns:
-            The whole answer, or its events.
+            The whole answer, or its events. Its `usage` counts tokens, and is None where the provider gave no counts.
 
         Raises:
             ArgumentsError: The messages or settings can't be understood.
-            VeError: As for `Gateway.stream`.
+            UserError: Nothing was sent: no such model (`UnknownModelError`), no key (`MissingKeyError`), nobody who can
+                say it (`UnsupportedError`), or it could pass the budget (`BudgetError`).
+            RequestError: The one attempt failed; its class says how (`AuthError`, `RateLimitError`, `TimedOutError` …).
+            RouteExhaustedError: Every attempt of several failed; it holds the failure of each.
+            InterruptedStreamError: The answer broke after its first token; what had come is in `partial`.
         """
         request = self._request(messages, model, stream, settings)
         if stream:
@@ -155,6 +159,9 @@ class VectorEngineClient:
             model: As for `chat_completion`.
             trace: Filled with what was tried while the answer comes.
             **settings: As for `chat_completion`.
+
+        Raises:
+            VeError: As for `chat_completion`, when the first event is asked for or later.
         """
         request = self._request(messages, model, True, settings)
         async with aclosing(
@@ -166,7 +173,7 @@ class VectorEngineClient:
     async def embed(
         self, texts: str | Sequence[str], *, model: str | None = None, dimensions: int | None = None
     ) -> EmbedResponse:
-        """Return the vectors of texts, in their order.
+        """Return the vectors of texts, in their order, as `vectors`.
 
         Args:
             texts: One, or several.
@@ -175,7 +182,7 @@ class VectorEngineClient:
 
         Raises:
             ArgumentsError: There are no texts, or one is empty.
-            VeError: As for `Gateway.stream`.
+            VeError: As for `chat_completion`.
         """
         inputs = (texts,) if isinstance(texts, str) else tuple(texts)
         if not inputs or not all(inputs):
@@ -192,7 +199,7 @@ class VectorEngineClient:
         size: str | None = None,
         **settings: Any,
     ) -> ImageResponse:
-        """Return pictures.
+        """Return pictures, as `images`: each its bytes with their media type, or its address.
 
         Args:
             prompt: What they show.
@@ -203,7 +210,7 @@ class VectorEngineClient:
 
         Raises:
             ArgumentsError: The prompt is empty, or a setting has the wrong type.
-            VeError: As for `Gateway.stream`.
+            VeError: As for `chat_completion`.
         """
         if not prompt.strip():
             raise ArgumentsError("The prompt is empty.", hint="Say what the picture shows.")
@@ -216,7 +223,7 @@ class VectorEngineClient:
     async def rerank(
         self, query: str, documents: Sequence[str], *, model: str | None = None, top: int | None = None
     ) -> RerankResponse:
-        """Return the order in which documents fit a query, the best first.
+        """Return the order in which documents fit a query, as `results`, the best first.
 
         Args:
             query: What they should fit.
@@ -226,7 +233,7 @@ class VectorEngineClient:
 
         Raises:
             ArgumentsError: The query is empty, or there are no documents.
-            VeError: As for `Gateway.stream`.
+            VeError: As for `chat_completion`.
         """
         if not query.strip() or not documents:
             raise ArgumentsError("There is nothing to put in order.", hint="Give a query and its documents.")
