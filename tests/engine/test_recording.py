@@ -7,17 +7,23 @@ import os
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.engine.scripted import ask
 from ve_magics.catalog import Cost
+from ve_magics.engine.config import Config
+from ve_magics.engine.entries import FORMAT
 from ve_magics.engine.keys import Redactor, Secret
-from ve_magics.engine.recording import FORMAT, Film, Kept, Recording, beside, request_key
+from ve_magics.engine.recording import Film, Kept, Mode, Recording, beside, request_key
+from ve_magics.engine.session import Session
+from ve_magics.engine.transport import Mounted
 from ve_magics.engine.uses import fold, unfold
 from ve_magics.errors import RecordingError, StoreError
 from ve_magics.messages import ChatResponse, Choice, Image, Message, Text
+from ve_magics.sim import Simulator
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text("ab\n") | st.just("lines") | st.just("literal"),
@@ -116,8 +122,8 @@ def test_keys_are_taken_out_of_questions_and_answers(tmp_path: Path) -> None:
         ('{"entries": []}', "can't be read"),
         ('{"ve_magics_recording": 1}', "can't be read"),
         ('{"ve_magics_recording": 1, "entries": 3}', "can't be read"),
-        ('{"ve_magics_recording": 1, "entries": ["x"]}', "can't be read"),
-        ('{"ve_magics_recording": 1, "entries": [{"a": 1}]}', "can't be read"),
+        ('{"ve_magics_recording": 1, "entries": ["x"]}', "entry 1 can't be used"),
+        ('{"ve_magics_recording": 1, "entries": [{"key": "k"}, {"a": 1}]}', "entry 2 can't be used"),
         ('{"ve_magics_recording": "1", "entries": []}', "can't be read"),
         ('{"ve_magics_recording": 2, "entries": []}', "written by a newer version"),
         ('{"ve_magics_recording": 1, "entries": ' + "[" * 100_000, "can't be read"),
@@ -147,8 +153,50 @@ def test_an_entry_that_is_no_answer_is_refused(tmp_path: Path, answer: Any) -> N
     """What a hostile or damaged entry holds is never taken for an answer."""
     data = {"ve_magics_recording": 1, "entries": [{"key": "k", "answer": answer}]}
     recording = Recording(write(tmp_path / "n.recording.json", json.dumps(data)))
-    with pytest.raises(RecordingError, match="entry k can't be read"):
+    with pytest.raises(RecordingError, match=r"n\.recording\.json: entry 1 \(k\) can't be used: answer: "):
         recording.answer("k")
+
+
+@pytest.mark.parametrize("mode", ["auto", "replay"])
+@pytest.mark.parametrize(
+    "broken", [{}, {"answre": {}}, {"answer": {"response": {"choices": 3}}}, {"answer": None}]
+)
+@pytest.mark.anyio
+async def test_an_entry_of_another_shape_is_told_and_nothing_is_asked_instead(
+    tmp_path: Path, mode: Mode, broken: dict[str, Any]
+) -> None:
+    """Which file, which entry, what is wrong and what to do; the file stays as it is, and no provider hears of it."""
+    request = ask()
+    asked = {"asked": msgspec.to_builtins(request), **broken}
+    data = {"ve_magics_recording": 1, "entries": [{"key": "other"}, {"key": request_key(request), **asked}]}
+    path = write(tmp_path / "n.recording.json", json.dumps(data))
+    before = path.read_bytes()
+    simulator = Simulator()
+    session = Session(
+        config=Config(environ={"VE_RECORDING": mode}, directory=tmp_path, keyring=lambda _: None),
+        directory=tmp_path,
+        notebook=tmp_path / "n.ipynb",
+        data=tmp_path / "home",
+        transport=Mounted({"sim.invalid": simulator}),
+    )
+    with pytest.raises(RecordingError, match=r"n\.recording\.json: entry 2 \(.*\) can't be used") as caught:
+        await session.complete(request)
+    assert "Mend or delete the entry" in caught.value.hint
+    assert simulator.counters.chats == 0
+    assert path.read_bytes() == before
+    await session.aclose()
+
+
+@pytest.mark.parametrize("facts", [{"duration": "long"}, {"cost": [1]}, {"size": 3}, {"directed": {}}])
+def test_a_films_facts_are_looked_at_too(tmp_path: Path, facts: dict[str, Any]) -> None:
+    """A length that is no number, or words that are none, are told where the film is asked for."""
+    entry = {"key": "f", "asked": {"prompt": "A boat"}, "film": {"file": "clip.mp4", "facts": facts}}
+    data = {"ve_magics_recording": 1, "entries": [entry]}
+    path = write(tmp_path / "n.recording.json", json.dumps(data))
+    (tmp_path / "n.recording").mkdir()
+    write(tmp_path / "n.recording" / "clip.mp4", b"mp4")
+    with pytest.raises(RecordingError, match=r"entry 1 \(A boat\) can't be used: film: "):
+        Recording(path).film("f")
 
 
 @pytest.mark.parametrize("name", ["../secret.txt", "/etc/passwd", "a/b.mp4", "missing.mp4", "link.mp4"])
@@ -173,7 +221,10 @@ def test_films_are_kept_beside_and_pruned(tmp_path: Path) -> None:
     recording.keep_answer("k", ask(), kept())
     again = Recording(path)
     assert again.film("nothing") is None
-    assert again.answer("f") is None
+    with pytest.raises(
+        RecordingError, match=r"entry 1 \(p\) can't be used: it should hold 'answer', and holds film"
+    ):
+        again.answer("f")
     assert again.answer("k") is not None
     assert (again.media / "clip.mp4").read_bytes() == b"mp4"
     assert again.prune() == 1

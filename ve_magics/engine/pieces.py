@@ -90,7 +90,7 @@ class Shelf(Generic[Asked, Value]):
         bare = recording.entry(key, self._name, self._value, cell=cell)
         if bare is None:
             return None
-        names = recording.entry(key, "files", list[str]) or []
+        names = recording.entry(key, "files", list[str], optional=True) or []
         try:
             value = self._unpack(bare, [recording.file(name).read_bytes() for name in names])
         except (OSError, ValueError) as error:
@@ -99,9 +99,9 @@ class Shelf(Generic[Asked, Value]):
                 hint="Record the notebook again: %ve record",
             ) from None
         trace.source = "recording"
-        trace.cost = recording.entry(key, "cost", Cost) or Cost()
+        trace.cost = recording.entry(key, "cost", Cost, optional=True) or Cost()
         try:
-            trace.served = Target.parse(recording.entry(key, "served", str) or "")
+            trace.served = Target.parse(recording.entry(key, "served", str, optional=True) or "")
         except ConfigError:  # a recording says what it likes
             trace.served = None
         return value

@@ -19,12 +19,12 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from ve_magics.catalog import Cost
+from ve_magics.engine.entries import FORMAT, contents, misshapen, read_entries
 from ve_magics.engine.keys import Redactor
 from ve_magics.engine.uses import Status, Use, files_of, fold, said, title_of, unfold
 from ve_magics.errors import RecordingError, StoreError
 from ve_magics.messages import ChatRequest, ChatResponse
 
-FORMAT = 1
 SUFFIX = ".recording.json"
 SIZE_LIMIT = 256 * 1024 * 1024
 """A larger recording is refused, in bytes."""
@@ -61,6 +61,19 @@ class Film(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     poster: str = ""
     served: str = ""
     facts: Mapping[str, Any] = {}
+
+
+class _Facts(msgspec.Struct, frozen=True):
+    """The facts of a film that are read again, by which others are not touched."""
+
+    duration: float | None = None
+    size: str = ""
+    revised_prompt: str = ""
+    cost: float | None = None
+    directed: str = ""
+    note: str = ""
+    title: str = ""
+    shots: tuple[Mapping[str, Any], ...] = ()
 
 
 def request_key(request: ChatRequest) -> str:
@@ -126,16 +139,7 @@ class Recording:
         try:
             if self.path.stat().st_size > SIZE_LIMIT:
                 raise RecordingError(f"{self.path.name} is larger than {SIZE_LIMIT >> 20} MiB.")
-            data = json.loads(self.path.read_text("utf-8"))
-            version = data["ve_magics_recording"]
-            if isinstance(version, int) and version > FORMAT:
-                raise RecordingError(
-                    f"{self.path.name} was written by a newer version (format {version}, this one reads {FORMAT}).",
-                    hint="pip install -U ve_magics. The file was left as it is.",
-                )
-            if version != FORMAT:
-                raise ValueError("no format of ours")
-            return {str(entry["key"]): dict(entry) for entry in data["entries"]}
+            return read_entries(self.path.name, self.path.read_text("utf-8"))
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise RecordingError(
                 f"{self.path.name} can't be read: {error.__class__.__name__}.",
@@ -175,6 +179,10 @@ class Recording:
         """
         film = self.entry(key, "film", Film, cell=cell)
         if film is not None:
+            try:
+                msgspec.convert(film.facts, _Facts)
+            except msgspec.ValidationError as error:
+                raise misshapen(self.path.name, self._entries, key, f"film: {error}") from None
             for name in (film.file, film.poster):
                 if name:
                     self.file(name)
@@ -198,29 +206,35 @@ class Recording:
         file = self.media / name
         return Path(name).name == name and file.is_file() and not file.is_symlink()
 
-    def entry(self, key: str, field: str, kind: type[Value], *, cell: str = "") -> Value | None:
-        """Return what an entry holds under a name, or None where there is none.
+    def entry(
+        self, key: str, field: str, kind: type[Value], *, cell: str = "", optional: bool = False
+    ) -> Value | None:
+        """Return what an entry holds under a name, or None where there is no entry.
 
         Args:
             key: The request's digest.
             field: The name.
             kind: What it is.
             cell: Who asks.
+            optional: Whether an entry may lack it; None is returned then too.
 
         Raises:
-            RecordingError: The entry can't be read.
+            RecordingError: The entry lacks it, or it can't be read: an entry that is there is never passed over.
         """
         entry = self._entries.get(key)
-        if entry is None or field not in entry:
+        if entry is None:
             return None
+        if field not in entry:
+            if optional:
+                return None
+            raise misshapen(
+                self.path.name, self._entries, key, f"it should hold {field!r}, and holds {contents(entry)}"
+            )
         self._note(key, "replayed", entry, cell)
         try:
             return msgspec.convert(fold(entry[field]), kind)
         except (msgspec.ValidationError, RecursionError) as error:
-            raise RecordingError(
-                f"{self.path.name}: the entry {key[:8]} can't be read: {error}.",
-                hint="The file was left as it is. Record the notebook again: %ve record",
-            ) from None
+            raise misshapen(self.path.name, self._entries, key, f"{field}: {error}") from None
 
     def check_writable(self) -> None:
         """Look whether the recording could be written, before anything is paid that should be kept in it.
