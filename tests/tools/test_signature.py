@@ -274,6 +274,24 @@ def test_function_without_a_signature_is_refused() -> None:
         FunctionTool(getattr)
 
 
+class Late:
+    """A function whose signature can't be told because a type hint fails, as Python 3.14 finds out only then."""
+
+    __name__ = "late"
+
+    def __call__(self, a: int) -> None: ...
+
+    @property
+    def __signature__(self) -> Any:
+        raise NameError("name 'Nowhere' is not defined")
+
+
+def test_hints_that_fail_late_are_named() -> None:
+    """A type hint that is evaluated only when the signature is asked for fails as clearly as one before."""
+    with pytest.raises(ArgumentsError, match="NameError in its type hints: name 'Nowhere' is not defined"):
+        FunctionTool(Late())
+
+
 def test_builtin_functions_without_hints_take_anything() -> None:
     """A function with a signature but without hints is offered with parameters of any type."""
     made = FunctionTool(len, name="length")

@@ -38,6 +38,8 @@ class Signature:
             parameters = inspect.signature(function).parameters.values()
         except (TypeError, ValueError):
             raise ArgumentsError(f"The tool {name} has no signature that can be read.") from None
+        except Exception as error:  # noqa: BLE001 - newer Pythons evaluate the type hints only now
+            raise _unusable(name, error) from None
         self._parameters = [one for one in parameters if one.kind not in _NOT_OFFERED]
         hints = _hints(function, name)
         definitions: dict[str, Any] = {}
@@ -148,10 +150,14 @@ def _hints(function: Callable[..., Any], name: str) -> dict[str, Any]:
     try:
         return get_type_hints(target, include_extras=True)
     except Exception as error:  # noqa: BLE001 - a hint in quotes is code, which may raise anything
-        raise ArgumentsError(
-            f"The tool {name} can't be offered: {type(error).__name__} in its type hints: {error}.",
-            hint="Define the type in a cell of its own above.",
-        ) from None
+        raise _unusable(name, error) from None
+
+
+def _unusable(name: str, error: Exception) -> ArgumentsError:
+    return ArgumentsError(
+        f"The tool {name} can't be offered: {type(error).__name__} in its type hints: {error}.",
+        hint="Define the type in a cell of its own above.",
+    )
 
 
 def _plain(kind: Any) -> Any:

@@ -325,6 +325,23 @@ def test_functions_and_classes_are_their_source() -> None:
     assert str(render(math)).startswith("module math\n")
 
 
+def test_hints_that_nothing_defines_cost_the_signature_only() -> None:
+    """Where a type hint can't be evaluated, as Python 3.14 finds out only now, the name and the description go out."""
+
+    class Late:
+        """Later."""
+
+        @property
+        def __signature__(self) -> Any:
+            raise NameError("name 'Nowhere' is not defined")
+
+        def __call__(self) -> None: ...
+
+    late = Late()
+    late.__qualname__ = "late"  # type: ignore[attr-defined]  # as functions have it
+    assert source_of(late, []) == "def late(…)\nLater."
+
+
 def test_classes_of_the_notebook_are_found_in_its_cells() -> None:
     """The newest definition in a cell counts, decorators included; broken cells are passed over."""
     namespace: dict[str, Any] = {"__name__": "__main__"}

@@ -140,7 +140,11 @@ def source_of(value: Any, cells: Sequence[str] = ()) -> str:
         pass
     try:
         signature = str(inspect.signature(value))
-    except (TypeError, ValueError):
+    except (
+        TypeError,
+        ValueError,
+        NameError,
+    ):  # NameError: an annotation, which Python 3.14 evaluates only now
         signature = "(…)"
     kind = "class" if isinstance(value, type) else "def"
     name = getattr(value, "__qualname__", type(value).__name__)
