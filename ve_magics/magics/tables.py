@@ -21,11 +21,18 @@ def markdown_table(
     Args:
         head: What the columns are called.
         rows: The cells, as they are to be read.
-        right: Columns that stand right; all but the first where None.
+        right: Columns of figures, which stand right and stay on one line; all but the first where None.
     """
     right = head[1:] if right is None else right
     lines = [head, ["---:" if name in right else "---" for name in head]]
-    lines += [[words(" ".join(cell.split())) for cell in row] for row in rows]
+    for row in rows:
+        cells = [words(" ".join(cell.split())) for cell in row]
+        lines.append(
+            [
+                cell.replace(" ", "&#160;") if name in right else cell
+                for name, cell in zip(head, cells, strict=True)
+            ]
+        )
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

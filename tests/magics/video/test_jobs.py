@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ def test_jobs_are_listed(bench: Any) -> None:
         "| --- | --- | ---: | --- | --- | ---: | ---: | --- |",
     ]
     assert BOAT in table[2]
+    assert re.search(r"\| \d+&#160;s \|", table[2])
     assert head.split() == ["job", "state", "done", "model", "prompt", "age", "cost", "file"]
     job = only_job(bench)
     for word in (job.id[-6:], "succeeded", "100%", "sim/film", BOAT, "$0.00", Path(job.path).name):

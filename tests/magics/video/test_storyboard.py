@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -33,7 +34,9 @@ def test_shots_become_one_film(bench: Any) -> None:
     assert {clip.path.parent for clip in film.clips} == {bench.folder / "shots"}
     html = film.bundle(bench.folder)["text/html"]
     assert "<video" in html
-    assert "<img" in html
+    assert '<img src="data:image/jpeg;base64,' in html
+    film.sheet.unlink()
+    assert f'<img src="{quote(film.sheet.name)}"' in film.bundle(bench.folder)["text/html"]
     assert html.count("<li>") == 3
     assert "3 shots, 4 s" in repr(film)
     assert film._repr_mimebundle_()[1]["ve_magics"]["simulated"]

@@ -8,7 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from ve_magics.magics.video.clip import Clip
-from ve_magics.magics.video.player import player, relative_url
+from ve_magics.magics.video.player import picture_uri, player, relative_url
+
+MAX_SHEET = 48_000
+"""Bytes of a contact sheet that travels in the notebook, so that it is seen where the files are not; a larger one is
+linked."""
 
 
 class Film:
@@ -74,7 +78,8 @@ class Film:
             note=self.note,
         )
         title = [f"<p><strong>{html.escape(self.title)}</strong></p>"] if self.title else []
-        address = html.escape(relative_url(self.sheet, directory))
+        data = self.sheet.read_bytes() if self.sheet.is_file() else b""
+        address = picture_uri(data, MAX_SHEET) or html.escape(relative_url(self.sheet, directory))
         sheet = f'<img src="{address}" width="640" alt="The middle of each shot">'
         items = "".join(f"<li>{html.escape(_line(shot))}</li>" for shot in self.shots)
         lines = [f"  {number}. {_line(shot)}" for number, shot in enumerate(self.shots, 1)]

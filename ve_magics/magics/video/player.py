@@ -84,7 +84,7 @@ def player(
         if height:
             attributes["height"] = str(round(height * shown / width))
         attributes["style"] = "max-width: 100%; height: auto"
-    if picture := _poster(poster):
+    if picture := picture_uri(poster, MAX_POSTER):
         attributes["poster"] = picture
     if title:
         attributes["title"] = title
@@ -129,8 +129,9 @@ def _shown(path: Path, directory: Path) -> str:
         return path.name
 
 
-def _poster(data: bytes) -> str:
-    if not data or len(data) > MAX_POSTER:
+def picture_uri(data: bytes, most: int) -> str:
+    """Return a JPEG, PNG or WebP file as an address that holds it; empty above so many bytes, and for other files."""
+    if len(data) > most:
         return ""
     for magic, media_type in (
         (b"\xff\xd8\xff", "image/jpeg"),
