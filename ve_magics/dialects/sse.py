@@ -23,7 +23,7 @@ class SSEDecoder:
     """Splits a byte stream into events. Comments and fields other than `event` and `data` are passed over.
 
     Attributes:
-        stray: Lines that are no SSE field at all, in order, the first `STRAY`: some servers write a bare JSON error there.
+        stray: The first lines that are no SSE field at all: some servers write a bare JSON error there.
     """
 
     def __init__(self) -> None:

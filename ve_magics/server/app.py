@@ -64,7 +64,7 @@ class ServerApp:
         self._running: set[asyncio.Task[object]] = set()
         self._limit = body_limit
         self._seconds = body_seconds
-        self.metrics = Metrics()
+        self.metrics = Metrics(session.config.names())
         self.accounts = Accounts(session)
         self._chat = ChatEndpoint(session, self.accounts, self.metrics, Pace() if pace is None else pace)
         self._singles = SingleEndpoints(session, self.accounts, self.metrics)

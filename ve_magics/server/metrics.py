@@ -15,6 +15,13 @@ _BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
 _HEALTH = {"closed": 0, "half_open": 1, "open": 2}
 
 
+STRANGERS = 500
+"""Most targets that are counted by name although no configuration names them."""
+
+OTHERS = "other"
+"""What all further targets are counted as."""
+
+
 class Histogram:
     """Counts of durations in seconds."""
 
@@ -42,9 +49,17 @@ class Histogram:
 
 
 class Metrics:
-    """Everything that the server counts since it started."""
+    """Everything that the server counts since it started.
 
-    def __init__(self) -> None:
+    Clients may ask for any name, so only so many names become labels.
+
+    Args:
+        targets: Targets that are always counted by name.
+    """
+
+    def __init__(self, targets: Iterable[str] = ()) -> None:
+        self._known = set(targets)
+        self._most = len(self._known) + STRANGERS
         self._requests: Counter[tuple[str, str, str]] = Counter()
         self._attempts: Counter[tuple[str, str]] = Counter()
         self._tokens: Counter[tuple[str, str]] = Counter()
@@ -62,15 +77,15 @@ class Metrics:
 
     def answered(self, dialect: str, trace: Trace, lines: Iterable[Booked], seconds: float) -> None:
         """Count one request that reached the gateway, and what is paid for it, whoever is paid."""
-        target = str(trace.served or "")
+        target = self._name(str(trace.served or ""))
         self._requests[dialect, target, "answered" if target else "failed"] += 1
         for tried in trace.attempts:
-            self._attempts[tried.target, tried.failure or "ok"] += 1
+            self._attempts[self._name(tried.target), tried.failure or "ok"] += 1
         self._duration.add(seconds)
         if trace.first_token is not None:
             self._first_token.add(trace.first_token)
         for line in lines:
-            paid = str(line.target)
+            paid = self._name(str(line.target))
             if line.usage is not None:
                 for kind in ("input", "cached", "cache_write", "output", "reasoning"):
                     self._tokens[paid, kind] += getattr(line.usage, kind)
@@ -81,11 +96,11 @@ class Metrics:
 
     def ordered(self, target: str) -> None:
         """Count one video that was ordered."""
-        self._films[target, "ordered"] += 1
+        self._films[self._name(target), "ordered"] += 1
 
     def filmed(self, job: Job) -> None:
         """Count one video that has ended, and what is paid for it."""
-        target = f"{job.provider}/{job.model}"
+        target = self._name(f"{job.provider}/{job.model}")
         self._films[target, job.state] += 1
         if job.state == "succeeded" or job.fetches:
             if job.cost is None:
@@ -100,6 +115,15 @@ class Metrics:
     def broken(self, error: VeError) -> None:
         """Count one stream that broke after it had begun."""
         self._broken[type(error).__name__] += 1
+
+    def _name(self, target: str) -> str:
+        """Return what a target is counted as."""
+        if target in self._known or not target:
+            return target
+        if len(self._known) >= self._most or len(target) > 200:
+            return OTHERS
+        self._known.add(target)
+        return target
 
     def text(self, router: Router) -> str:
         """Return the exposition."""
@@ -140,7 +164,7 @@ class Metrics:
         lines += ["# TYPE ve_clients_left_total counter", f"ve_clients_left_total {self.left}"]
         lines += ["# TYPE ve_open_requests gauge", f"ve_open_requests {self.open}"]
         lines.append("# HELP ve_target_state 0 closed, 1 half open, 2 open\n# TYPE ve_target_state gauge")
-        states = router.snapshot()
+        states = [state for state in router.snapshot() if str(state.target) in self._known]
         lines += [f"ve_target_state{_labels(target=str(s.target))} {_HEALTH[s.state]}" for s in states]
         lines.append("# TYPE ve_target_in_flight gauge")
         lines += [f"ve_target_in_flight{_labels(target=str(s.target))} {s.in_flight}" for s in states]
