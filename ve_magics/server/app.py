@@ -20,7 +20,7 @@ from ve_magics.server.metrics import Metrics
 from ve_magics.server.paths import Place, dialect_of, place_of
 from ve_magics.server.refusals import ClientLeftError, MethodError, encoded, told, unknown_path
 from ve_magics.server.singles import SingleEndpoints
-from ve_magics.server.trail import failure_fields, trail
+from ve_magics.server.trail import dollars, failure_fields, trail
 from ve_magics.server.videos import Teller, VideoEndpoints, teller
 
 BODY_LIMIT = 64 * 1024 * 1024
@@ -169,4 +169,5 @@ class ServerApp:
             reply.abort()
             return
         status, body = dialect.encode_error(error)
-        await reply.whole(status, body, headers=(*failure_fields(error), *trail(trace)))
+        cost = (("x-ve-cost-usd", dollars(trace.cost)),) if trace.attempts else ()
+        await reply.whole(status, body, headers=(*failure_fields(error), *trail(trace), *cost))

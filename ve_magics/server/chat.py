@@ -127,6 +127,8 @@ class ChatEndpoint:
                     await (self._stream if request.stream else self._whole)(answer, events, reply)
             finally:
                 lines = answer.settled()
+                if asked.trace.served is None:
+                    asked.trace.cost = total(lines)
                 self._metrics.answered(asked.dialect.name, asked.trace, lines, time.monotonic() - begun)
 
     async def _whole(self, answer: _Answer, events: AsyncGenerator[Event, None], reply: Reply) -> None:

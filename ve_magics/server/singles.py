@@ -135,8 +135,9 @@ class SingleEndpoints:
                     estimate=lambda: msgspec.structs.replace(most, estimated=True),
                     kind=kind,
                 )
+                asked.trace.cost = total(lines)
                 self._metrics.answered(kind, asked.trace, lines, time.monotonic() - begun)
-        headers = (*trail(asked.trace), ("x-ve-cost-usd", dollars(total(lines))))
+        headers = (*trail(asked.trace), ("x-ve-cost-usd", dollars(asked.trace.cost)))
         await reply.whole(200, body(response), headers=headers)
 
 
