@@ -179,7 +179,9 @@ def test_commands(pages: Pages) -> None:
     pages.asked("%%chat -c demo\nMy name is Ada.", "a")
     pages.run("%ve conversation fork demo other")
     assert pages.asked("%%chat -c other\nWhat is my name?", "b") == ["My name is Ada.", "What is my name?"]
-    shown = pages.run("%ve conversation show demo").text
+    ran = pages.run("%ve conversation show demo")
+    shown = ran.text
+    assert "**Question**" in ran.outputs[0]["text/markdown"]
     assert shown.startswith("# demo\n\n**Question**\n\nMy name is Ada.\n\n**Answer** (sim/tutor)\n\n")
     pages.run("%ve conversation use other")
     assert "What is my name?" in pages.run("%ve conversation show").text

@@ -24,7 +24,7 @@ from ve_magics.engine.conversations import (
 )
 from ve_magics.engine.session import Session
 from ve_magics.errors import ArgumentsError, StoreError
-from ve_magics.magics.plain import show_text
+from ve_magics.magics.plain import show_markdown, show_text
 from ve_magics.messages import ChatRequest, ChatResponse, Message, Text
 
 USAGE = "%ve conversation [list | show [NAME] | use NAME | use --none | fork NAME NEW | export NAME FILE | drop NAME]"
@@ -214,9 +214,9 @@ def conversation(talks: Talks, directory: Path, words: list[str]) -> None:
         case [] | ["list"]:
             show_text(_listed(talks))
         case ["show"] if talks.using:
-            show_text(transcript(talks.using, talks.book.named(talks.using)))
+            show_markdown(transcript(talks.using, talks.book.named(talks.using)))
         case ["show", name]:
-            show_text(transcript(name, talks.book.named(name)))
+            show_markdown(transcript(name, talks.book.named(name)))
         case ["show"]:
             raise ArgumentsError(
                 "No conversation is in use.",
