@@ -47,6 +47,7 @@ scalars = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False),
     st.text(max_size=8),
     st.sampled_from(["user", "assistant", "text", "auto", "\ud83d\ude00", "\0", "sim/embed", "sim/fault"]),
+    st.sampled_from([10**400, -(10**400), 2**63, 1e308, -0.0, "data:image/png;base64,!", "a" * 100_000]),
 )
 values = st.recursive(
     scalars,
