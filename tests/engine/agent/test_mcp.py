@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -250,6 +251,20 @@ async def test_no_server_is_left_behind(how: tuple[str, ...], tmp_path: Path) ->
         await connection.tools()
     await asyncio.wait_for(connection.aclose(), 12)
     assert not is_there(int(note.read_text("utf-8")))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the SDK sees to it there")
+@pytest.mark.parametrize(("how", "code"), [((), 0), (("killed",), -signal.SIGKILL)])
+def test_servers_end_with_a_process_that_just_ends(how: tuple[str, ...], code: int, tmp_path: Path) -> None:
+    """A kernel that is shut down or killed closes nothing: a server that ignores its end is ended all the same."""
+    note = tmp_path / "pid"
+    program = Path(__file__).with_name("kernel_with_server.py")
+    ran = subprocess.run([sys.executable, str(program), str(note), *how], timeout=40, check=False)
+    assert ran.returncode == code
+    number, deadline = int(note.read_text("utf-8")), time.monotonic() + 10
+    while is_there(number):
+        assert time.monotonic() < deadline, "it is still there"
+        time.sleep(0.05)
 
 
 async def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

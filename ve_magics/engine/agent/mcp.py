@@ -12,11 +12,13 @@ import base64
 import binascii
 import logging
 import re
+import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from typing import Any, TextIO, cast
 
+from ve_magics.engine.agent import warden
 from ve_magics.engine.agent.values import Arguments, Offer, Situation
 from ve_magics.engine.config_agents import McpServer
 from ve_magics.errors import MissingExtraError, ToolFailedError
@@ -195,9 +197,10 @@ def _opener(server: McpServer) -> Opener:
         else:
             from mcp.client.stdio import stdio_client
 
+            program, *arguments = watched(server.command)
             started = mcp.StdioServerParameters(
-                command=server.command[0],
-                args=list(server.command[1:]),
+                command=program,
+                args=arguments,
                 env=dict(server.env) or None,
                 cwd=server.cwd or None,
             )
@@ -205,6 +208,13 @@ def _opener(server: McpServer) -> Opener:
         return await stack.enter_async_context(mcp.Client(source))
 
     return opened
+
+
+def watched(command: Sequence[str]) -> list[str]:
+    """Return a command that also ends when this process is killed; on Windows the SDK sees to that itself."""
+    if sys.platform == "win32" or not sys.executable:
+        return [*command]
+    return [sys.executable, "-I", "-S", warden.__file__, *command]
 
 
 def _tool(server: str, found: Any, taken: Collection[str]) -> Tool:
