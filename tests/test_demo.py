@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -87,6 +90,30 @@ def test_demo_shows_everything(
 def outputs(cell: dict[str, Any]) -> list[Any]:
     """Return what the outputs of a cell show."""
     return [output.get("data", output.get("text")) for output in cell.get("outputs", [])]
+
+
+@pytest.mark.kernel
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.parametrize("seen", [b"Running the quickstart", b"### Context manager", b"being made"])
+def test_interrupted_demo_ends_at_once(tmp_path: Path, seen: bytes) -> None:
+    """Ctrl-C ends the demo and its kernel, whatever it is doing, without a traceback."""
+    env = os.environ | {
+        "IPYTHONDIR": str(tmp_path / ".ipython"),
+        "PYTHONPATH": str(ROOT),
+        "PYTHONUNBUFFERED": "1",
+    }
+    command = [sys.executable, "-m", "ve_magics", "demo", "--folder", str(tmp_path / "demo")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env) as process:
+        assert process.stdout is not None
+        shown = b""
+        while seen not in shown:
+            more = os.read(process.stdout.fileno(), 65536)
+            assert more, shown
+            shown += more
+        process.send_signal(signal.SIGINT)
+        _, complaints = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert b"Traceback" not in complaints
 
 
 @pytest.mark.kernel

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
+from contextlib import suppress
 from typing import Any, TextIO
 
 from nbclient import NotebookClient
@@ -22,17 +25,37 @@ class EchoingClient(NotebookClient):  # type: ignore[misc]  # nbclient is untype
         self._cell: int | None = None
         self._shown: dict[str, str] = {}
         self._written = ""
+        self._interrupted = False
 
     def run(self) -> None:
         """Execute all cells.
 
         Raises:
             CellExecutionError: A cell failed.
+            KeyboardInterrupt: Ctrl-C was pressed; the kernel is gone.
         """
         try:
             self.execute(env=child_environment(VE_MAGICS_STREAM="print"))
+        except BaseException:
+            if self._interrupted:  # nbclient takes the end of its work for the death of the kernel
+                raise KeyboardInterrupt from None
+            raise
         finally:
             self._line_end()
+
+    async def async_start_new_kernel(self, **options: Any) -> None:
+        """Start the kernel, and take Ctrl-C over from nbclient, which pulls the kernel away from under its own work."""
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+
+        def interrupt() -> None:
+            self._interrupted = True
+            self.shutdown_kernel = "immediate"  # asked to end in the middle of a cell, it would complain
+            if task is not None:
+                task.cancel()
+
+        with suppress(NotImplementedError, RuntimeError):  # Windows; another thread than the main one
+            loop.add_signal_handler(signal.SIGINT, interrupt)
+        await super().async_start_new_kernel(**options)
 
     def process_message(self, msg: Any, cell: Any, cell_index: int) -> Any:
         """Show what a message adds to the running cell, then do with it what nbclient does."""
