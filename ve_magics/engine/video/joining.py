@@ -104,7 +104,7 @@ def _write(target: Path, make: Any) -> None:
     try:
         import av
     except ImportError:
-        raise MissingExtraError("Joining films", "video") from None
+        raise MissingExtraError("Joining or converting films", "video") from None
     part = target.with_name(f".{target.stem}.{secrets.token_hex(4)}.part{target.suffix}")
     try:
         make(part)
