@@ -340,6 +340,18 @@ class Recording:
             self._place(key)
         self._write()
 
+    def outlive(self, key: str) -> None:
+        """Drop an entry of an earlier run, because this one brought no such answer; one of this run stays.
+
+        Raises:
+            StoreError: The file can't be written.
+        """
+        old = self._entries.get(key)
+        if old is not None and key not in self.used:
+            self._forget_files(old)
+            del self._entries[key]
+            self._write()
+
     def _place(self, key: str) -> None:
         """Put a new entry, which stands last, before those whose questions were asked after its own."""
         own = self._asked[key]

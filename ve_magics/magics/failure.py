@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from ve_magics.dialects.failures import mask
 from ve_magics.errors import (
@@ -50,6 +51,7 @@ _ADVICE: tuple[tuple[type[VeError], str], ...] = (
     (TransportError, "Check the network and the provider's address, then run the cell again."),
     (InterruptedStreamError, "Run the cell again; what had come is shown above."),
 )
+_MOST = 4
 _MORE = "More: %ve doctor"
 
 
@@ -74,8 +76,26 @@ class CellError(Exception):
         return list(self.lines)
 
 
+class RecordedFailureError(VeError):
+    """A failure that a recording holds; it is shown as it was when it was recorded.
+
+    Args:
+        message: What happened then.
+        hint: What there was to do.
+        kind: The name of the error's class.
+        lines: How a cell showed it.
+    """
+
+    def __init__(self, message: str, *, hint: str, kind: str, lines: Sequence[str]) -> None:
+        super().__init__(message, hint=hint)
+        self.kind = kind
+        self.lines = tuple(lines)
+
+
 def explain(error: VeError) -> list[str]:
     """Return one to four lines for a reader: what failed, why, what to do, how to see more."""
+    if isinstance(error, RecordedFailureError):
+        return [one_line(line) for line in error.lines[:_MOST]] or [_what(error)]
     return [line for line in (_what(error), _why(error), _to_do(error), _more(error)) if line]
 
 

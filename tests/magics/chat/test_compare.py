@@ -14,9 +14,12 @@ from typing import Any
 
 import pytest
 
+from ve_magics.engine.recording import request_key
 from ve_magics.errors import AuthError, MissingExtraError
 from ve_magics.magics.chat.answer import Answer
 from ve_magics.magics.chat.comparison import Comparison
+from ve_magics.magics.chat.failed import keep_failure, recalled
+from ve_magics.magics.failure import RecordedFailureError, explain
 from ve_magics.sim import Settings
 
 
@@ -117,6 +120,65 @@ def test_output_is_the_same_from_the_cache_and_replayed(bench: Any, flags: str) 
         "recording",
     ]
     assert live.facts()["cost_usd"] == replayed.facts()["cost_usd"] == live.cost
+
+
+def test_a_failing_part_replays_as_it_was(bench: Any) -> None:
+    """What failed, also in the middle of an answer, is recorded: the cell replays byte for byte, and says that it does."""
+    cell = "%%compare sim/fault-401 sim/tutor nobody-knows-it sim/fault-cut -o both\nTell a story."
+    bench.run("%ve record demo")
+    live = bench.run(cell)
+    made = both(bench)
+    lines = {model: explain(error) for model, error in made.errors.items()}
+    asked = bench.asked
+    bench.run("%ve replay")
+    again = bench.run(cell)
+    assert again.error is None
+    assert (again.printed, again.outputs) == (live.printed, live.outputs)
+    assert bench.asked == asked
+    found = both(bench)
+    assert {model: explain(error) for model, error in found.errors.items()} == lines
+    assert {*found.errors} == {"sim/fault-401", "nobody-knows-it", "sim/fault-cut"}
+    assert found["sim/fault-cut"].partial
+    assert found["sim/fault-cut"].source == "recording"
+    assert found.facts()["errors"] == made.facts()["errors"]
+    assert set(found.facts()["recorded_errors"]) == {*found.errors}
+    assert "recorded_errors" not in made.facts()
+    bench.run("%ve record demo")
+    assert bench.run(cell).printed == live.printed
+
+
+def test_a_cell_in_which_all_failed_replays_its_error(bench: Any) -> None:
+    """The error output is the recorded one, line by line; a model that is asked anew isn't held to its failure."""
+    cell = "%%compare sim/fault-401 sim/fault-500 -o both\nHello"
+    bench.run("%ve record demo")
+    live = bench.run(cell)
+    failed = type(both(bench).errors["sim/fault-401"])
+    bench.run("%ve replay")
+    again = bench.run(cell)
+    assert again.lines == live.lines
+    assert again.printed == live.printed
+    assert isinstance(both(bench).errors["sim/fault-401"], RecordedFailureError)
+    bench.notebook.session.set_mode("auto")
+    assert bench.run(cell).lines[0] == live.lines[0]
+    assert type(both(bench).errors["sim/fault-401"]) is failed
+
+
+def test_a_failure_takes_the_place_of_an_earlier_answer(bench: Any) -> None:
+    """An answer of an earlier run is no part of one in which the model failed; one of the same run stays."""
+    session = bench.notebook.session
+    bench.run("%ve record demo")
+    bench.run("%%compare sim/tutor sim/thinker -o both\nHello")
+    answer = both(bench)["sim/tutor"]
+    key, failure = request_key(answer.request), AuthError("No.", status=401)
+    keep_failure(session, answer.request, failure, None, "")
+    assert session.recording.answer(key) is not None
+    session.set_mode("record")
+    keep_failure(session, answer.request, failure, answer, "")
+    assert session.recording.answer(key) is None
+    error, part = recalled(session, answer.request, "") or pytest.fail("nothing was recorded")
+    assert (error.kind, explain(error)) == ("AuthError", explain(failure))
+    assert part is not None
+    assert (part.text, part.partial, part.served) == (answer.text, True, answer.served)
 
 
 def test_replay_without_an_answer_fails_the_cell(bench: Any) -> None:

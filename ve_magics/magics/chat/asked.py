@@ -11,9 +11,10 @@ from typing import Any
 from ve_magics.engine.gateway import Trace
 from ve_magics.engine.session import Session
 from ve_magics.engine.transport.wire import Deadlines
-from ve_magics.errors import VeError
+from ve_magics.errors import RecordingError, VeError
 from ve_magics.events import Accumulator, Event, Restarted
 from ve_magics.magics.chat.answer import Answer, Objects
+from ve_magics.magics.chat.failed import keep_failure, recalled
 from ve_magics.magics.chat.formats import Form
 from ve_magics.magics.failure import one_line
 from ve_magics.magics.notebook import Notebook
@@ -61,6 +62,12 @@ class Asked:
         began = time.monotonic()
         try:
             self._whole = await self._mended(tell)
+        except RecordingError as error:
+            self.error = error
+            if self._session.mode == "replay" and (
+                known := recalled(self._session, self._so_far[0], self._cell)
+            ):
+                self.error, self._whole = known
         except VeError as error:
             self.error = error
         finally:
@@ -92,6 +99,15 @@ class Asked:
                 accumulator.add(event)
                 tell(event)
         return Answer(request, accumulator.response(), trace)
+
+    def keep_failure(self) -> None:
+        """Write a failure into the recording, where the session records: the cell replays with it.
+
+        Raises:
+            StoreError: It can't be written.
+        """
+        if self.error is not None and self._whole is None:
+            keep_failure(self._session, self._so_far[0], self.error, self.answer, self._cell)
 
     @property
     def answer(self) -> Answer | None:

@@ -48,6 +48,8 @@ def compare(notebook: Notebook, line: str, cell: str) -> None:
         for model, request in zip(models, requests, strict=True)
     ]
     comparison = _ask(notebook, models, asked, form, options.output)
+    for one in asked:
+        one.keep_failure()
     lacking = [error for error in comparison.errors.values() if isinstance(error, RecordingError)]
     if lacking and notebook.session.mode == "replay":
         raise lacking[0]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ve_magics.errors import MissingExtraError, VeError
+from ve_magics.errors import VeError
 from ve_magics.magics.chat.answer import Answer
 from ve_magics.magics.chat.display import BROKE_OFF, STOPPED, bundle
 from ve_magics.magics.chat.formats import Form
-from ve_magics.magics.failure import explain, one_line
+from ve_magics.magics.failure import RecordedFailureError, explain, one_line
+from ve_magics.magics.frames import frame
 from ve_magics.magics.markdown.markdown import neutralise
 from ve_magics.magics.tables import markdown_table, money, text_table
 
@@ -103,13 +103,7 @@ class Comparison(Mapping[str, Answer]):
         Raises:
             MissingExtraError: pandas isn't installed.
         """
-        try:
-            pandas = importlib.import_module("pandas")
-        except ImportError:
-            missing = MissingExtraError("A DataFrame", "all")
-            missing.hint = "pip install pandas"
-            raise missing from None
-        return pandas.DataFrame([self._row(model) for model in self.models]).set_index("model")
+        return frame([self._row(model) for model in self.models]).set_index("model")
 
     def _row(self, model: str) -> dict[str, Any]:
         answer, error = self.get(model), self.errors.get(model)
@@ -165,7 +159,10 @@ class Comparison(Mapping[str, Answer]):
             "cost_usd": self.cost,
         }
         if self.errors:
-            facts["errors"] = {model: type(error).__name__ for model, error in self.errors.items()}
+            facts["errors"] = {model: _kind(error) for model, error in self.errors.items()}
+        recorded = [model for model, error in self.errors.items() if isinstance(error, RecordedFailureError)]
+        if recorded:
+            facts["recorded_errors"] = recorded
         if self.stopped:
             facts["partial"] = True
         return facts
@@ -176,6 +173,10 @@ class Comparison(Mapping[str, Answer]):
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         return self.data(), {"ve_magics": self.facts()}
+
+
+def _kind(error: VeError) -> str:
+    return error.kind if isinstance(error, RecordedFailureError) else type(error).__name__
 
 
 def _told(error: VeError) -> str:
