@@ -25,7 +25,17 @@ def test_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"ve_magics {__version__}\n"
 
 
-@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["sim", "--port", "many"], ["doctor", "--fast"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["nonsense"],
+        ["sim", "--port", "many"],
+        ["serve", "--port", "65536"],
+        ["sim", "--port", "-1"],
+        ["doctor", "--fast"],
+    ],
+)
 def test_wrong_arguments_are_told(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """What is not understood is told with the usage, and fails."""
     with pytest.raises(SystemExit) as ended:
@@ -118,6 +128,21 @@ def test_a_reader_that_has_seen_enough_ends_the_command() -> None:
         command = [sys.executable, "-m", "ve_magics", "doctor"]
         ran = subprocess.run(command, stdout=pipe, stderr=subprocess.PIPE, timeout=60, check=False)
     assert (ran.returncode, ran.stderr) == (141, b"")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a POSIX shell's way to have no output")
+def test_without_any_output_the_status_is_told(tmp_path: Path) -> None:
+    """A command that was given no output to write to ends with its status all the same."""
+    command = [sys.executable, "-m", "ve_magics", "doctor"]
+    env = os.environ | {"VE_CONFIG": "", "VE_HOME": str(tmp_path)}
+    quiet = [
+        sys.executable,
+        "-c",
+        "import os, sys; os.close(1); os.execv(sys.argv[1], sys.argv[1:])",
+        *command,
+    ]
+    ran = subprocess.run(quiet, stderr=subprocess.PIPE, env=env, timeout=60, check=False)
+    assert (ran.returncode, ran.stderr) == (0, b"")
 
 
 def test_simulator_says_where_it_is() -> None:

@@ -70,6 +70,13 @@ def _doctor(_: argparse.Namespace) -> int:
     return asyncio.run(look())
 
 
+def _port(text: str) -> int:
+    port = int(text) if text.isdecimal() else -1
+    if not 0 <= port <= 65_535:
+        raise argparse.ArgumentTypeError(f"{text} is no port: a number from 0 to 65535")
+    return port
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the command's parser."""
     top = argparse.ArgumentParser(
@@ -95,13 +102,13 @@ def parser() -> argparse.ArgumentParser:
         "serve", help="serve all models over HTTP to any OpenAI, Anthropic or Gemini client"
     )
     serve.add_argument("--host", default="127.0.0.1", help="address to listen at (default: 127.0.0.1)")
-    serve.add_argument("--port", type=int, default=8700, help="port; 0 takes a free one (default: 8700)")
+    serve.add_argument("--port", type=_port, default=8700, help="port; 0 takes a free one (default: 8700)")
     serve.add_argument("--config", type=Path, help="configuration file instead of the user's own")
     serve.set_defaults(run=_serve)
 
     sim = commands.add_parser("sim", help="serve the simulated providers over HTTP")
     sim.add_argument("--host", default="127.0.0.1", help="address to listen at (default: 127.0.0.1)")
-    sim.add_argument("--port", type=int, default=8765, help="port; 0 takes a free one (default: 8765)")
+    sim.add_argument("--port", type=_port, default=8765, help="port; 0 takes a free one (default: 8765)")
     sim.set_defaults(run=_sim)
 
     jobs = commands.add_parser("jobs", help="list, watch, resume, cancel and settle video jobs")
@@ -143,7 +150,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.arguments = others
     try:
         status: int = options.run(options)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # a program without a window, or a shell's >&-, may have none
+            sys.stdout.flush()
     except BrokenPipeError:  # whoever read has seen enough, as in `ve-magics jobs | head`
         os.dup2(
             os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()

@@ -102,6 +102,9 @@ def test_an_address_that_is_none_is_told() -> None:
     """An IPv6 address is bound as one where the machine has it; what is no address is an error."""
     with pytest.raises(ConfigError, match="can't be listened at"):
         bound("2001:db8::77", 0)
+    with pytest.raises(ConfigError) as caught:
+        bound("no address", 0)
+    assert caught.value.hint == "--host takes an address of this machine, which no address isn't."
 
 
 def test_without_uvicorn_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

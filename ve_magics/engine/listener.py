@@ -137,8 +137,11 @@ def bound(host: str, port: int) -> socket.socket:
         listening.listen(2048)
     except OSError as error:
         listening.close()
+        nowhere = isinstance(error, socket.gaierror)
         raise ConfigError(
             f"{host}:{port} can't be listened at: {error.strerror}.",
-            hint="Choose another port: --port N, or 0 for any.",
+            hint=f"--host takes an address of this machine, which {host} isn't."
+            if nowhere
+            else "Choose another port: --port N, or 0 for any.",
         ) from None
     return listening
