@@ -10,7 +10,8 @@ import pytest
 from ve_magics.catalog import Cost
 from ve_magics.engine.gateway import Trace, Tried
 from ve_magics.errors import DecodeError
-from ve_magics.magics.chat.answer import Answer, records
+from ve_magics.magics.chat.answer import Answer
+from ve_magics.magics.frames import records
 from ve_magics.messages import (
     ChatRequest,
     ChatResponse,

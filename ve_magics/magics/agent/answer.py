@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
 import msgspec
@@ -12,9 +11,9 @@ from ve_magics.engine.agent.report import CallTold, Report, StepTold
 from ve_magics.engine.knowledge import citing
 from ve_magics.engine.toolkit import MadeFilm
 from ve_magics.engine.trace import Trace
-from ve_magics.errors import MissingExtraError
 from ve_magics.magics.chat.answer import Answer
 from ve_magics.magics.chat.display import bundle
+from ve_magics.magics.frames import frame
 from ve_magics.magics.knowledge.citations import bundle as cited_bundle
 from ve_magics.magics.knowledge.citations import worded
 from ve_magics.magics.video.clip import Clip
@@ -129,16 +128,8 @@ class AgentAnswer(Answer):
         Raises:
             MissingExtraError: pandas isn't installed.
         """
-        try:
-            pandas = importlib.import_module("pandas")
-        except ImportError:
-            missing = MissingExtraError("A DataFrame", "all")
-            missing.hint = "pip install pandas"
-            raise missing from None
         columns = ("agent", "step", "name", "arguments", "result", "failed", "seconds", "source", "cost")
-        return pandas.DataFrame(
-            [{name: getattr(call, name) for name in columns} for call in self.calls], columns=columns
-        )
+        return frame([{name: getattr(call, name) for name in columns} for call in self.calls], columns)
 
     def facts(self) -> dict[str, Any]:
         """Return what varies from run to run, for output metadata."""

@@ -31,13 +31,13 @@ from ve_magics.magics.batch.rows import (
     table_of,
     told_cost,
 )
-from ve_magics.magics.chat.answer import records
 from ve_magics.magics.chat.arguments import chat_request
 from ve_magics.magics.chat.asked import Asked
 from ve_magics.magics.chat.formats import Form, form_of
 from ve_magics.magics.chat.prompt import Expression, filled, split, text_of
 from ve_magics.magics.chat.render import render
 from ve_magics.magics.failure import one_line
+from ve_magics.magics.frames import records
 from ve_magics.magics.notebook import Notebook
 from ve_magics.magics.plain import show_text
 from ve_magics.magics.video.progress import Progress

@@ -2,69 +2,16 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import decimal
-import importlib
-import uuid
 from collections.abc import Iterable
 from typing import Any
 
-import msgspec
-
 from ve_magics.catalog import Cost
 from ve_magics.engine.gateway import Trace, Tried
-from ve_magics.errors import DecodeError, MissingExtraError
+from ve_magics.errors import DecodeError
 from ve_magics.magics.chat.fences import json_in
+from ve_magics.magics.frames import frame, records
 from ve_magics.magics.markdown.markdown import neutralise
 from ve_magics.messages import ChatRequest, ChatResponse, Message, ToolCall, Usage
-
-_KEPT = (dt.datetime, dt.date, dt.time, dt.timedelta, decimal.Decimal, uuid.UUID)
-
-
-def records(value: Any) -> list[dict[str, Any]]:
-    """Return an answer's value as records: those of a list, of the one list that it holds, or itself.
-
-    Raises:
-        DecodeError: It is no record and no list of records.
-    """
-    if callable(dump := getattr(value, "model_dump", None)):
-        value = dump()
-    if isinstance(value, (list, tuple)):
-        rows = [_record(item) for item in value]
-    else:
-        row = _record(value)
-        lists = [item for item in row.values() if isinstance(item, list)] if row else []
-        whole = row is not None and len(row) == 1 and len(lists) == 1
-        rows = [_record(item) for item in lists[0]] if whole else [row]
-    found = [row for row in rows if row is not None]
-    if len(found) < len(rows):
-        raise DecodeError(
-            "The answer holds no records.", hint="Ask for a list of objects: --schema list[NAME]"
-        )
-    return found
-
-
-def data_frame(value: Any) -> Any:
-    """Return a value's records as a pandas DataFrame.
-
-    Raises:
-        MissingExtraError: pandas isn't installed.
-        DecodeError: It holds no records.
-    """
-    try:
-        pandas = importlib.import_module("pandas")
-    except ImportError:
-        missing = MissingExtraError("A DataFrame", "all")
-        missing.hint = "pip install pandas"
-        raise missing from None
-    return pandas.DataFrame(records(value))
-
-
-def _record(item: Any) -> dict[str, Any] | None:
-    if callable(dump := getattr(item, "model_dump", None)):
-        item = dump()
-    plain = msgspec.to_builtins(item, enc_hook=lambda other: other, builtin_types=_KEPT)
-    return plain if isinstance(plain, dict) else None
 
 
 class Answer:
@@ -155,7 +102,7 @@ class Answer:
             MissingExtraError: pandas isn't installed.
             DecodeError: The answer isn't JSON, or holds no records.
         """
-        return data_frame(self.json if self.parsed is None else self.parsed)
+        return frame(records(self.json if self.parsed is None else self.parsed))
 
     @property
     def served(self) -> str:
@@ -250,4 +197,4 @@ class Objects(list[Any]):
             MissingExtraError: pandas isn't installed.
             DecodeError: They are no records.
         """
-        return data_frame(list(self))
+        return frame(records(list(self)))
