@@ -20,7 +20,7 @@ from ve_magics.engine.transport.http1.dialing import Names, dial, named
 from ve_magics.engine.transport.http1.pool import Pool
 from ve_magics.engine.transport.surroundings import Origin, client_tls
 from ve_magics.engine.transport.wire import KEEPALIVE, Headers, Stage, WireCall
-from ve_magics.errors import RequestError
+from ve_magics.errors import RequestError, TransportError
 
 _REMEMBERED = 64
 _REPEATABLE = frozenset({"GET", "HEAD"})
@@ -43,6 +43,7 @@ class Http1Backend:
         self._tls = tls
         self._pool = Pool(keepalive)
         self._names = Names()
+        self._connecting: set[asyncio.Task[object]] = set()
         self._heads: dict[tuple[str, str, Headers], bytes] = {}
 
     async def open(self, call: WireCall, connected: Callable[[], None]) -> Http1Reply:
@@ -79,14 +80,29 @@ class Http1Backend:
         return reply
 
     async def _connect(self, place: Place) -> Connection:
+        """Return a new connection. `aclose` ends the wait by taking the task out of the set and cancelling it."""
+        task = asyncio.current_task()
+        assert task is not None
+        asked = task.cancelling()
+        self._connecting.add(task)
+        try:
+            return await self._connected(place)
+        except asyncio.CancelledError:
+            if task not in self._connecting and task.uncancel() <= asked:
+                raise TransportError("The transport is closed.", retryable=False) from None
+            raise
+        finally:
+            self._connecting.discard(task)
+
+    async def _connected(self, place: Place) -> Connection:
         origin, addresses = place
-        found = await self._names.addresses(origin) if addresses is None else named(addresses, origin.port)
-        connecting = await dial(found)
-        connection = self._pool.make(place)
         tls = self._trust() if origin.scheme == "https" else None
+        found = await self._names.addresses(origin) if addresses is None else named(addresses, origin.port)
+        carrier = await dial(found)
+        connection = self._pool.make(place, carrier)
         try:
             await asyncio.get_running_loop().create_connection(
-                lambda: connection, sock=connecting, ssl=tls, server_hostname=origin.host if tls else None
+                lambda: connection, sock=carrier, ssl=tls, server_hostname=origin.host if tls else None
             )
         except BaseException:
             self._pool.drop(connection)
@@ -122,6 +138,9 @@ class Http1Backend:
     async def aclose(self) -> None:
         """Close every connection."""
         self._heads.clear()
+        connecting, self._connecting = self._connecting, set()
+        for task in connecting:
+            task.cancel()
         self._names.forget()
         self._pool.close()
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable, Hashable, Mapping
 from typing import cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 LONGEST_HEAD = 200 * 1024
-"""Most bytes of status line and header fields; what is still unfinished counts twice."""
+"""Most bytes of header fields, and of anything else that isn't body, like interim answers and trailers."""
 
 HELD = 256 * 1024
 """Bytes of a body that nobody has read yet, from which on the server is made to wait."""
@@ -64,6 +65,11 @@ class Http1Reply:
         self._held = 0
         self._error: type[Exception] | None = None
         self._waiter: asyncio.Future[None] | None = None
+
+    @property
+    def final(self) -> bool:
+        """Whether the rest of the request can't change it any more: all of it is here, or it is no success."""
+        return self.whole or self.status >= 300
 
     async def headers(self) -> None:
         """Wait until status and headers are here.
@@ -148,6 +154,7 @@ class Connection(asyncio.Protocol):
     Args:
         place: Where it leads.
         loop: The loop that it lives in.
+        carrier: The socket below it.
         freed: Called when it may carry the next request.
         lost: Called once when it has ended.
 
@@ -156,6 +163,8 @@ class Connection(asyncio.Protocol):
     """
 
     __slots__ = (
+        "_bare",
+        "_carrier",
         "_fields",
         "_freed",
         "_full",
@@ -164,6 +173,7 @@ class Connection(asyncio.Protocol):
         "_parser",
         "_paused",
         "_reply",
+        "_sending",
         "_spoilt",
         "_transport",
         "_until_close",
@@ -176,6 +186,7 @@ class Connection(asyncio.Protocol):
         self,
         place: Hashable,
         loop: asyncio.AbstractEventLoop,
+        carrier: socket.socket,
         *,
         freed: Callable[[Connection], None],
         lost: Callable[[Connection], None],
@@ -183,6 +194,7 @@ class Connection(asyncio.Protocol):
         self.place = place
         self.loop = loop
         self.idle_since = 0.0
+        self._carrier = carrier
         self._freed = freed
         self._lost = lost
         self._parser: HttpResponseParser | None = HttpResponseParser(self)
@@ -190,7 +202,9 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._fields: dict[str, str] = {}
         self._head = 0
+        self._bare = 0
         self._full = False
+        self._sending = False
         self._paused = False
         self._spoilt = False
         self._until_close = False
@@ -199,6 +213,17 @@ class Connection(asyncio.Protocol):
     def usable(self) -> bool:
         """Whether a request can be sent, as far as is known."""
         return self._transport is not None and not self._transport.is_closing()
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing has arrived, not even an end, that the loop hasn't come to read yet."""
+        try:
+            self._carrier.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
 
     def send(self, head: bytes, body: bytes, *, bodiless: bool = False) -> Http1Reply:
         """Send a request, or the first piece of a long one, and return its answer, of which nothing is here yet.
@@ -210,15 +235,16 @@ class Connection(asyncio.Protocol):
         """
         assert self._reply is None
         reply = self._reply = Http1Reply(self, bodiless=bodiless)
-        self._head = 0
+        self._head = self._bare = 0
+        self._sending = len(body) > PIECE
         if self._transport is None or self._transport.is_closing():
             self._end(BrokenOffError)
         else:
-            self._transport.write(head + body if len(body) <= PIECE else head)
+            self._transport.write(head if self._sending else head + body)
         return reply
 
     async def pour(self, body: bytes, reply: Http1Reply) -> None:
-        """Send a long body no faster than it is taken. An answer that comes before its end ends it.
+        """Send a long body no faster than it is taken. A refusal that comes before its end ends it.
 
         Raises:
             BrokenOffError: The connection ended.
@@ -226,14 +252,14 @@ class Connection(asyncio.Protocol):
         """
         view = memoryview(body)
         for begin in range(0, len(view), PIECE):
-            while self._full and not reply.status:
+            while self._full and not reply.final:
                 await reply.change()
-            if reply.status:
-                self._spoilt = True
+            if reply.final:
                 return
             if self._transport is None or self._transport.is_closing():
                 raise BrokenOffError
             self._transport.write(view[begin : begin + PIECE])
+        self._sending = False
 
     def abort(self) -> None:
         """Close at once; whoever waits for the answer learns it."""
@@ -262,7 +288,8 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
-        self._transport = cast(asyncio.Transport, transport)  # it is one in kind; uvloop's is not one by class
+        # One in kind, but uvloop's isn't one by class.
+        self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
         """Read bytes of an answer; what nobody asked for ends the connection."""
@@ -271,21 +298,20 @@ class Connection(asyncio.Protocol):
             self.abort()
             return
         reply.touched = True
+        self._bare += len(data)
         try:
             parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade):
             self._spoilt = True
             self._end(NotHttpError)
         if self._reply is None:
-            if self._spoilt:
+            if self._spoilt or self._sending:
                 self.abort()
             else:
                 self._freed(self)
-        elif not reply.status:
-            self._head += len(data)
-            if self._head > LONGEST_HEAD:
-                self._end(NotHttpError)
-                self.abort()
+        elif self._bare > LONGEST_HEAD:
+            self._end(NotHttpError)
+            self.abort()
 
     def eof_received(self) -> None:
         """Take the server's end as the end of a body that has no other."""
@@ -319,21 +345,32 @@ class Connection(asyncio.Protocol):
             self._spoilt = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Note a header field."""
+        """Note a header field; a trailer is left out, so that nothing changes headers that are in use."""
         self._head += len(name) + len(value)
         if self._head > LONGEST_HEAD:
             raise NotHttpError
-        fields, key, text = self._fields, name.decode("latin-1").lower(), value.decode("latin-1").strip()
+        if self._reply is None or self._reply.status:
+            return
+        fields, key, text = self._fields, name.decode("latin-1").lower(), value.decode("latin-1").strip(" \t")
+        if key == "transfer-encoding" and b"\t" in value:
+            raise NotHttpError  # the parser reads a coding with a tab behind it as one that it doesn't know
         fields[key] = f"{fields[key]}, {text}" if key in fields else text
 
     def on_headers_complete(self) -> None:
         """Hand on status and headers, unless they are but an interim answer's."""
         reply, parser = self._reply, self._parser
-        if reply is None or parser is None or (status := parser.get_status_code()) < 200:
+        if reply is None or parser is None:
             return
-        fields = self._fields
-        chunked = fields.get("transfer-encoding", "").lower().endswith("chunked")
-        self._until_close = not chunked and "content-length" not in fields
+        status, fields = parser.get_status_code(), self._fields
+        if status < 200:
+            if status < 100:
+                raise NotHttpError
+            return
+        coding = fields.get("transfer-encoding")
+        if coding is not None and coding.lower() != "chunked":
+            raise NotHttpError  # a coding that nobody asked for, or a length that two readers would see differently
+        self._until_close = coding is None and "content-length" not in fields
+        self._bare = 0
         reply.begin(status, fields)
         if reply.bodiless:
             self._spoilt = True
@@ -341,6 +378,7 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         """Hand on a piece of the body."""
+        self._bare = 0
         if self._reply is not None and self._reply.take(body) and self._transport is not None:
             self._paused = True
             self._transport.pause_reading()

@@ -39,6 +39,11 @@ class Names:
         key, now = (origin.host, origin.port), asyncio.get_running_loop().time()
         until, lookup = self._lookups.get(key, (0.0, None))
         if lookup is None or (lookup.done() and (until < now or _failed(lookup))):
+            self._lookups = {
+                other: entry
+                for other, entry in self._lookups.items()
+                if entry[0] >= now or not entry[1].done()
+            }
             lookup = asyncio.create_task(_look_up(origin))
             lookup.add_done_callback(_failed)
             self._lookups[key] = (now + FRESH, lookup)
@@ -56,9 +61,12 @@ def _failed(lookup: asyncio.Task[list[Address]]) -> bool:
 
 
 async def _look_up(origin: Origin) -> list[Address]:
-    found = await asyncio.get_running_loop().getaddrinfo(
-        origin.host, origin.port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
-    )
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(
+            origin.host, origin.port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
+        )
+    except UnicodeError:  # an empty label, or one that is too long
+        raise socket.gaierror(socket.EAI_NONAME, "no host can have that name") from None
     return in_turn([(family, address) for family, _, _, _, address in found])
 
 
@@ -134,12 +142,11 @@ async def dial(
         assert error is not None
         raise error
     finally:
-        await _drop(running)
+        for task in running:
+            task.cancel()
+            task.add_done_callback(_hang_up)
 
 
-async def _drop(running: set[asyncio.Task[socket.socket]]) -> None:
-    for task in running:
-        task.cancel()
-    for result in await asyncio.gather(*running, return_exceptions=True):
-        if isinstance(result, socket.socket):
-            result.close()
+def _hang_up(loser: asyncio.Task[socket.socket]) -> None:
+    if not loser.cancelled() and loser.exception() is None:
+        loser.result().close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections import deque
 from collections.abc import Hashable
 
@@ -27,14 +28,16 @@ class Pool:
         idle = self._idle.get(place)
         while idle:
             connection = idle.pop()
-            if connection.usable:
+            fresh = connection.idle_since > connection.loop.time() - self._keepalive
+            if fresh and connection.usable and connection.silent:
                 return connection
+            connection.close()  # the loop was too busy to notice, or to sweep
         return None
 
-    def make(self, place: Hashable) -> Connection:
-        """Return a new connection to a place, which isn't connected yet."""
+    def make(self, place: Hashable, carrier: socket.socket) -> Connection:
+        """Return a new connection to a place, over a socket that is connected and isn't yet asyncio's."""
         loop = asyncio.get_running_loop()
-        connection = Connection(place, loop, freed=self._freed, lost=self._all.discard)
+        connection = Connection(place, loop, carrier, freed=self._freed, lost=self._all.discard)
         self._all.add(connection)
         return connection
 
