@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 
-import pydantic
 import pytest
 
 from ve_magics.catalog import Cost
 from ve_magics.engine.gateway import Trace, Tried
 from ve_magics.errors import DecodeError
 from ve_magics.magics.chat.answer import Answer
-from ve_magics.magics.frames import records
 from ve_magics.messages import (
     ChatRequest,
     ChatResponse,
@@ -99,42 +97,6 @@ def test_shown_answer_is_safe_and_readable() -> None:
     assert metadata["ve_magics"]["model"] == "tutor"
     assert len(repr(said)) < 120
     assert repr(answer("Hi", served="")) == "<Answer from nobody: 'Hi'>"
-
-
-@pytest.mark.parametrize(
-    ("value", "rows"),
-    [
-        ([{"a": 1}, {"a": 2}], [{"a": 1}, {"a": 2}]),
-        ({"a": 1, "b": [2]}, [{"a": 1, "b": [2]}]),
-        ({"rivers": [{"a": 1}]}, [{"a": 1}]),
-        ([Usage(input=3)], [{"input": 3}]),
-        ([], []),
-    ],
-)
-def test_records_make_a_table(value: object, rows: list[dict[str, object]]) -> None:
-    """A list gives a row for each record, one record one row, and the only list in an object its own rows."""
-    assert records(value) == rows
-
-
-def test_pydantic_models_are_records() -> None:
-    """Models give their fields, alone, in a list, and in a model that holds a list of them."""
-
-    class River(pydantic.BaseModel):
-        name: str
-
-    class Rivers(pydantic.BaseModel):
-        rivers: list[River]
-
-    row = {"name": "Po"}
-    assert records(River(name="Po")) == records([River(name="Po")]) == [row]
-    assert records(Rivers(rivers=[River(name="Po")])) == [row]
-
-
-@pytest.mark.parametrize("value", [7, "words", [1], {"names": ["a"]}])
-def test_what_has_no_records_says_so(value: object) -> None:
-    """Values without fields make no table."""
-    with pytest.raises(DecodeError, match="holds no records"):
-        records(value)
 
 
 def test_cost_of_a_mended_answer_is_that_of_both() -> None:
