@@ -50,7 +50,7 @@ async def test_blocking_functions_leave_the_loop_alone() -> None:
 
 
 async def test_async_functions_are_awaited() -> None:
-    """An async function runs on the loop, and what returns an awaitable is awaited too."""
+    """An async function is awaited on a loop for tools, and what returns an awaitable is awaited too."""
 
     @tool
     async def later(n: int) -> int:
@@ -65,6 +65,62 @@ async def test_async_functions_are_awaited() -> None:
 
     assert await call(offer_of(later), n=1) == "1"
     assert await call(offer_of(FunctionTool(disguised)), n=2) == "2"
+
+
+async def test_async_functions_that_block_hold_up_nobody() -> None:
+    """Their limit holds, whoever serves the notebook goes on, and the next async function finds a loop that is free."""
+    free = threading.Event()
+
+    @tool(timeout=0.1)
+    async def blocks() -> str:
+        """Block, although it is async."""
+        free.wait(20)
+        return "late"
+
+    @tool
+    async def works() -> str:
+        """Be at once."""
+        return "there"
+
+    began = time.monotonic()
+    with pytest.raises(ToolFailedError, match=r"within 0\.1 s"):
+        await call(offer_of(blocks))
+    assert await call(offer_of(works)) == "there"
+    assert time.monotonic() - began < 10
+    free.set()
+
+
+async def test_a_cancelled_async_function_is_cancelled() -> None:
+    """It ends before its caller goes on, and what it opened is closed."""
+    begun, closed = threading.Event(), threading.Event()
+
+    @tool
+    async def waits() -> None:
+        """Wait for ever."""
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            closed.set()
+
+    task = asyncio.create_task(call(offer_of(waits)))
+    await asyncio.to_thread(begun.wait, 5)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert closed.is_set()
+
+
+async def test_an_async_function_that_exits_ends_nothing_else() -> None:
+    """`sys.exit` in a tool is an error of that tool."""
+
+    @tool
+    async def leaves() -> None:
+        """Leave."""
+        raise SystemExit(3)
+
+    with pytest.raises(RuntimeError, match="SystemExit: 3"):
+        await call(offer_of(leaves))
 
 
 async def test_time_limit_returns_although_the_thread_goes_on() -> None:

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from collections.abc import Awaitable
+from functools import partial
+from typing import Any
 
-from ve_magics.engine.agent.threads import in_thread
+from ve_magics.engine.agent.threads import in_thread, tool_loop
 from ve_magics.engine.agent.values import Arguments, Offer, Situation
 from ve_magics.errors import ToolFailedError
 from ve_magics.tools import FunctionTool, Output, output_of
+
+
+def _itself(value: Awaitable[Any]) -> Awaitable[Any]:
+    return value
 
 
 def offer_of(tool: FunctionTool, *, named: bool = True) -> Offer:
@@ -26,9 +33,9 @@ def offer_of(tool: FunctionTool, *, named: bool = True) -> Offer:
             return output_of(await situation.here(call), marks.limit)
         try:
             async with asyncio.timeout(marks.timeout) as limit:
-                value = await call() if tool.is_async else await in_thread(call)
+                value: Any = await (tool_loop.run(call) if tool.is_async else in_thread(call))
                 if inspect.isawaitable(value):
-                    value = await value
+                    value = await tool_loop.run(partial(_itself, value))
         except TimeoutError:
             if not limit.expired():
                 raise
