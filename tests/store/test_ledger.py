@@ -120,3 +120,19 @@ def test_known_and_unknown_always_add_up(costs: list[int | None]) -> None:
     known = [cost for cost in costs if cost is not None]
     assert ledger.spent() == Spent(sum(known), len(costs) - len(known))
     database.close()
+
+
+def test_a_sum_can_be_carried_on() -> None:
+    """What was spent is the sum that is known and that of the lines since, for all and for one notebook."""
+    ledger = Ledger(open_memory())
+    assert ledger.spent_after(0) == (0.0, 0)
+    for at, cost in enumerate((1.0, None, 2.0)):
+        ledger.add(Entry(at=9.0 - at, provider="a", model="m", cost=cost, notebook="x" if at else "y"))
+    everything, last = ledger.spent_after(0)
+    mine, same = ledger.spent_after(0, notebook="x")
+    assert (everything, mine) == (ledger.spent().known, ledger.spent(notebook="x").known) == (3.0, 2.0)
+    assert last == same == 3
+    assert ledger.spent_after(last) == (0.0, 3)
+    ledger.add(Entry(at=1.0, provider="a", model="m", cost=0.5, notebook="y"))
+    assert ledger.spent_after(last, notebook="x") == (0.0, 4)
+    assert ledger.spent_after(last) == (0.5, 4)

@@ -73,6 +73,7 @@ class Accounts:
         self._now = now
         self._reserved: Counter[str] = Counter()
         self._balances: dict[str, tuple[float, float]] = {}
+        self._read: dict[str, tuple[float, int]] = {}  # dollars in the ledger up to the line of this number
         self._scribe = Scribe(session)
 
     def spent(self, name: str) -> float:
@@ -89,7 +90,10 @@ class Accounts:
         self._scribe.catch_up()
         ledger = self._session.ledger
         owner = book_of(name) if name else None
-        amount = ledger.spent(notebook=owner).known + outstanding(self._session, owner)
+        before, number = self._read.get(name, (0.0, 0))
+        since, last = ledger.spent_after(number, notebook=owner)
+        self._read[name] = (before + since, last)
+        amount = before + since + outstanding(self._session, owner)
         self._balances[name] = (amount, self._clock() + FRESH)
         return amount
 

@@ -217,3 +217,20 @@ class Ledger:
         for total in self.totals(notebook=notebook, session=session, since=since):
             return Spent(total.cost, total.unknown)
         return Spent(0.0, 0)
+
+    def spent_after(self, number: int, *, notebook: str | None = None) -> tuple[float, int]:
+        """Add up the lines that were written after one, which takes as long as there are such lines.
+
+        Args:
+            number: Of the last line that is known; 0 adds up the whole book.
+            notebook: Only this notebook's lines.
+
+        Returns:
+            US dollars as far as they are known, and the number of the book's last line.
+        """
+        ((known, last),) = self._database.read(
+            "SELECT total(CASE WHEN ? IS NULL OR notebook = ? THEN cost END), coalesce(max(number), ?) FROM ledger"
+            " WHERE number > ?",
+            (notebook, notebook, number, number),
+        )
+        return known, last
