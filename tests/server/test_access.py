@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.server.running import config_of
+from tests.server.running import Running, config_of, provider_rows
 from ve_magics.engine.config import Config
 from ve_magics.errors import AuthError, ConfigError, PermissionDeniedError
 from ve_magics.server.access import Access, Grant, server_token
@@ -144,3 +144,15 @@ def test_no_token_and_a_wrong_one_are_told_apart() -> None:
     with pytest.raises(AuthError, match="wrong"):
         access.grant({}, b"key=other-token-123")
     assert access.grant({}, f"alt=sse&key={TEAM}".encode()).name == "team"
+
+
+def test_a_model_that_a_key_names_is_listed(tmp_path: Path) -> None:
+    """A key for one model shows that one, also where the configuration doesn't list it; never one that nobody serves."""
+    grant = Grant(name="one", token="token-of-one-model", models=("a/m", "sim/*", "nobody-serves-this"))
+    with Running(tmp_path, provider_rows({"a": "chat_completions"}), grants=(grant,)) as server:
+        rows = server("/v1/models", token=grant.token).json["data"]
+    names = [row["id"] for row in rows]
+    assert "a/m" in names
+    assert "sim/tutor" in names
+    assert "nobody-serves-this" not in names
+    assert len(names) == len(set(names))

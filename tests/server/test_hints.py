@@ -11,6 +11,10 @@ import pytest
 
 from tests.engine.scripted import Provider, breaks, fails, refuses, says
 from tests.server.running import Running, provider_rows
+from ve_magics.engine.advice import advise
+from ve_magics.engine.config import Config
+from ve_magics.errors import ERRORS, ConnectFailedError, DecodeError, RequestError, TimedOutError
+from ve_magics.routing import Target
 
 NOTEBOOK = re.compile(r"%%?[a-z]|(?<![\w-])--?[a-z]")
 PATHS = {
@@ -105,3 +109,20 @@ def test_numbers_too_large_for_anybody_are_the_clients_mistake(tmp_path: Path) -
             assert (reply.status, reply.json["error"]["param"]) == (400, field.decode())
         reply = server("/v1/images/generations", b'{"model": "a/m", "prompt": "x", "n": %s}' % huge)
         assert (reply.status, reply.json["error"]["param"]) == (400, "n")
+
+
+def test_every_hint_of_the_way_to_an_answer_has_words_for_clients() -> None:
+    """Whoever writes a magic or a flag into advice about a provider says it for clients as well."""
+    config = Config(environ={"OPENAI_API_KEY": "sk-of-openai-1"})
+    errors: list[RequestError] = [
+        TimedOutError("x", phase="total"),
+        ConnectFailedError("x"),
+        DecodeError("x"),
+    ]
+    errors += [kind("x", status=400) for kind in ERRORS.values()]
+    for error in errors:
+        for provider in ("openai", "ollama"):
+            advise(error, Target(provider, "m"), config)
+            told = error.hint if error.client_hint is None else error.client_hint
+            assert not NOTEBOOK.search(told), (error.kind, told)
+            error.hint = ""

@@ -8,6 +8,7 @@ import msgspec
 
 from ve_magics import catalog
 from ve_magics.engine.config import Config
+from ve_magics.errors import UserError
 from ve_magics.server.access import Grant
 
 _CLAUDE = {
@@ -24,7 +25,9 @@ _CLAUDE = {
 
 def listing(config: Config, grant: Grant, dialect: str) -> bytes:
     """Return the list of models that a holder may ask, in this dialect's form."""
+    named = (name for name in grant.models if not any(letter in name for letter in "*?["))
     names = [name for name in dict.fromkeys(config.names()) if grant.allows(name)]
+    names += [name for name in named if name not in names and _routed(config, name)]
     rows = [_row(name, dialect) for name in names]
     if dialect == "generate_content":
         return msgspec.json.encode({"models": rows})
@@ -44,6 +47,14 @@ def single(config: Config, grant: Grant, name: str, dialect: str) -> bytes:
     grant.check_model(name)
     config.route(name)
     return msgspec.json.encode(_row(name, dialect))
+
+
+def _routed(config: Config, name: str) -> bool:
+    try:
+        config.route(name)
+    except UserError:
+        return False
+    return True
 
 
 def _row(name: str, dialect: str) -> dict[str, Any]:
