@@ -20,15 +20,13 @@ from ve_magics.magics.agent.answer import AgentAnswer
 from ve_magics.magics.agent.arguments import agent_parser
 from ve_magics.magics.agent.run import CellRun
 from ve_magics.magics.agent.toolbox import Toolbox, agents_known
-from ve_magics.magics.chat import attachments
-from ve_magics.magics.chat.arguments import chat_request
-from ve_magics.magics.chat.cell import prompt_of
 from ve_magics.magics.chat.formats import form_of
 from ve_magics.magics.chat.plan import plan
+from ve_magics.magics.chat.question import question_of
 from ve_magics.magics.knowledge.citations import worded
 from ve_magics.magics.notebook import Notebook
 from ve_magics.magics.plain import show_text
-from ve_magics.messages import ChatRequest, Message, Part, ToolResult
+from ve_magics.messages import ChatRequest, Message, ToolResult
 
 _MOST_NUMBERS = 800
 """Numbers of passages in a conversation, after which they begin anew: only three digits cite."""
@@ -66,32 +64,7 @@ def act(notebook: Notebook, options: argparse.Namespace, cell: str, *, magic: st
     """
     session = notebook.session
     form = form_of(options.format, options.schema, notebook.namespace)
-    if name := notebook.talks.using if options.conversation is None else options.conversation:
-        notebook.background.settle(name)
-    talk = notebook.talks.join(options.conversation, cell, new=options.new)
-    default = session.config.default("chat").model
-    words = prompt_of(notebook, options, cell)
-    if talk is not None:
-        talk.tools = True
-        options.system = options.system or talk.system
-    parts: list[Part] = [
-        *(
-            attachments.image(one, directory=notebook.directory, namespace=notebook.namespace)
-            for one in options.image
-        ),
-        *(
-            attachments.file(one, directory=notebook.directory, namespace=notebook.namespace)
-            for one in options.file
-        ),
-    ]
-    request = chat_request(options, cell, model=default, words=words, parts=parts, magic=magic)
-    asked = request.messages[-1]
-    if talk is not None:
-        talk.fit(session.config, request)
-        history = talk.history
-        request = chat_request(
-            options, cell, model=default, words=words, parts=parts, history=history, magic=magic
-        )
+    talk, request, asked = question_of(notebook, options, cell, magic=magic, tools=True)
     memory = ToolMemory(
         session,
         fresh=options.fresh,

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import functools
 import sys
 import time
 from typing import Any
 
 from ve_magics.engine.gateway import Trace
-from ve_magics.errors import ArgumentsError, InterruptedStreamError, StoreError, VeError
+from ve_magics.errors import InterruptedStreamError, StoreError, VeError
 from ve_magics.events import Accumulator, Restarted
 from ve_magics.magics.background import Errand
-from ve_magics.magics.chat import attachments
 from ve_magics.magics.chat.answer import Answer
-from ve_magics.magics.chat.arguments import chat_parser, chat_request
+from ve_magics.magics.chat.arguments import chat_parser
 from ve_magics.magics.chat.asked import fit, result, streamed
 from ve_magics.magics.chat.conversation import running_cell
 from ve_magics.magics.chat.display import AnswerDisplay
@@ -22,16 +20,14 @@ from ve_magics.magics.chat.fences import code_in
 from ve_magics.magics.chat.formats import Form, form_of
 from ve_magics.magics.chat.pending import Pending, begin
 from ve_magics.magics.chat.plan import show_plan
-from ve_magics.magics.chat.prompt import filled, text_of
-from ve_magics.magics.chat.render import render
+from ve_magics.magics.chat.question import question_of
 from ve_magics.magics.chat.shown import hide_in_cell
-from ve_magics.magics.chat.traces import FIX_PROMPT, failure_of
 from ve_magics.magics.failure import one_line
 from ve_magics.magics.notebook import Notebook
 from ve_magics.magics.parser import Parser, split_line
 from ve_magics.magics.plain import show_text
 from ve_magics.magics.screen import filled_in_later
-from ve_magics.messages import ChatRequest, Part, Text
+from ve_magics.messages import ChatRequest
 
 
 def chat(notebook: Notebook, line: str, cell: str) -> None:
@@ -68,28 +64,7 @@ def _run(
         return None
     session = notebook.session
     form = form_of(options.format, options.schema, notebook.namespace)
-    if name := notebook.talks.using if options.conversation is None else options.conversation:
-        notebook.background.settle(name)
-    talk = notebook.talks.join(options.conversation, cell, new=options.new)
-    default = session.config.default("chat").model
-    words = prompt_of(notebook, options, cell)
-    if talk is not None and not options.system:
-        options.system = talk.system
-    parts: list[Part] = [
-        *(
-            attachments.image(s, directory=notebook.directory, namespace=notebook.namespace)
-            for s in options.image
-        ),
-        *(
-            attachments.file(s, directory=notebook.directory, namespace=notebook.namespace)
-            for s in options.file
-        ),
-    ]
-    request = chat_request(options, cell, model=default, words=words, parts=parts)
-    asked = request.messages[-1]
-    if talk is not None:
-        talk.fit(session.config, request)
-        request = chat_request(options, cell, model=default, words=words, parts=parts, history=talk.history)
+    talk, request, asked = question_of(notebook, options, cell)
     request = form.ask(request)
     if options.dry_run:
         show_plan(notebook, request, talk.note if talk else "")
@@ -126,26 +101,6 @@ def _run(
     if talk is not None and talk.note:
         show_text(talk.note)
     return answer
-
-
-def prompt_of(notebook: Notebook, options: argparse.Namespace, cell: str) -> list[Part]:
-    """Return what the prompt says: its expressions filled in, the last error added where it is asked for."""
-    prompt = cell.removesuffix("\n")
-    words: list[Part] = [Text(prompt)]
-    if not options.raw:
-        show = functools.partial(render, cells=notebook.cells, directory=notebook.directory)
-        words = [*filled(prompt, notebook.namespace, show)]
-        if options.system:
-            options.system = text_of(filled(options.system, notebook.namespace, show))
-    if options.fix:
-        error, source = notebook.failed or (getattr(sys, "last_value", None), "")
-        if error is None:
-            raise ArgumentsError("No cell has failed yet.", hint="--fix sends the last error with its cell.")
-        words = words if prompt.strip() else [Text(FIX_PROMPT)]
-        end = words[-1]
-        failure = f"\n\n{failure_of(error, source)}"
-        words[-1:] = [Text(end.text + failure)] if isinstance(end, Text) else [end, Text(failure)]
-    return words
 
 
 def _ask(notebook: Notebook, request: ChatRequest, options: argparse.Namespace, form: Form) -> Answer:

@@ -9,18 +9,17 @@ from collections.abc import AsyncGenerator, Sequence
 
 from ve_magics.errors import ArgumentsError, RecordingError
 from ve_magics.events import Event
-from ve_magics.magics.chat import attachments
 from ve_magics.magics.chat.arguments import chat_request, compare_parser
 from ve_magics.magics.chat.asked import Asked
-from ve_magics.magics.chat.cell import prompt_of
 from ve_magics.magics.chat.comparison import Comparison
 from ve_magics.magics.chat.formats import Form, form_of
 from ve_magics.magics.chat.plan import plan
+from ve_magics.magics.chat.question import attached, prompt_of
 from ve_magics.magics.chat.sections import SectionsDisplay
 from ve_magics.magics.notebook import Notebook
 from ve_magics.magics.plain import show_text
 from ve_magics.magics.tables import money
-from ve_magics.messages import ChatRequest, Part
+from ve_magics.messages import ChatRequest
 
 
 def compare(notebook: Notebook, line: str, cell: str) -> None:
@@ -73,16 +72,7 @@ def _requests(
 ) -> list[ChatRequest]:
     """Return the same question to each model; expressions in it are evaluated once."""
     words = prompt_of(notebook, options, cell)
-    parts: list[Part] = [
-        *(
-            attachments.image(source, directory=notebook.directory, namespace=notebook.namespace)
-            for source in options.image
-        ),
-        *(
-            attachments.file(source, directory=notebook.directory, namespace=notebook.namespace)
-            for source in options.file
-        ),
-    ]
+    parts = attached(notebook, options)
     return [
         chat_request(options, cell, model=model, words=words, parts=parts, magic="%%compare")
         for model in models

@@ -17,10 +17,10 @@ from ve_magics.events import Accumulator, Event, Restarted, TextDelta
 from ve_magics.magics.chat.answer import Answer
 from ve_magics.magics.chat.arguments import chat_request, named_model
 from ve_magics.magics.chat.asked import deadlines_within, streamed
-from ve_magics.magics.chat.cell import prompt_of
 from ve_magics.magics.chat.conversation import Talk
 from ve_magics.magics.chat.display import AnswerDisplay
 from ve_magics.magics.chat.plan import show_plan
+from ve_magics.magics.chat.question import prompt_of
 from ve_magics.magics.knowledge.arguments import ask_parser
 from ve_magics.magics.knowledge.citations import bundle, worded
 from ve_magics.magics.notebook import Notebook
