@@ -221,7 +221,9 @@ def test_cell_ends_at_once_and_the_answer_comes_into_it(told: Any, model: Model,
     assert wire.sent[-1]["metadata"]["ve_magics"]["served_by"] == "mine/m"
     answer = told.shell.user_ns["answer"]
     assert isinstance(answer, Answer)
-    assert (answer.done, answer.wait()) == (True, answer)
+    assert (answer.done, answer.wait(), answer.error) == (True, answer, None)
+    answer.stop()
+    assert answer.wait() is answer
     assert told.notebook.last is answer
     assert told.run("%ve background").text == "Nothing runs in the background."
 

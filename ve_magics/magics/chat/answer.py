@@ -126,6 +126,14 @@ class Answer:
         """Return the answer itself, so that a notebook may wait for it whether it was pending or not."""
         return self
 
+    @property
+    def error(self) -> None:
+        """None: what an answer on its way says of a failure, this one has not known."""
+        return
+
+    def stop(self) -> None:
+        """Do nothing, so that a notebook may stop an answer that has come meanwhile."""
+
     def hide(self, *, terminal: bool = False) -> None:
         """Show nothing when the answer is displayed, until `show_again`: it stands in the cell already.
 
