@@ -276,3 +276,21 @@ def test_trace_says_whose_call_it_was(tmp_path: Path) -> None:
     shown.add(StepBegan("film", 1))
     shown.add(CallBegan("film", 1, CALL))
     assert trace_lines(shown.report, live=False) == ['… film → film(prompt="A `boat` <b>")']
+
+
+def test_kinds_of_pictures_are_no_markup(tmp_path: Path) -> None:
+    """What a provider calls a picture's kind could end the picture and go on as HTML; only plain kinds are shown."""
+    shown = display(tmp_path)
+    hostile = Image(b"x", "image/png;base64,AA)<img src=x onerror=alert(1)>![")
+    call = ToolCall("c1", "draw", "{}")
+    for happening in (
+        StepBegan("", 1),
+        CallBegan("", 1, call),
+        CallEnded("", 1, call, Output((Text("drawn"),), shown=(hostile,)), 0.1, "run"),
+        StepBegan("", 2),
+        ended("There it is.", number=2),
+    ):
+        shown.add(happening)
+    data = final(answer(shown), tmp_path)
+    assert "onerror" not in data["text/markdown"]
+    assert "[picture, 1 bytes]" in data["text/plain"]

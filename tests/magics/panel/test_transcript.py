@@ -59,3 +59,12 @@ def test_pictures_of_an_answer_are_kept_within_bounds() -> None:
     markdown = transcript_bundle("r", [turn], [[small, large]])["text/markdown"]
     assert "![picture](data:image/png;base64,iVBORw==)" in markdown
     assert "[picture, 300,001 bytes]" in markdown
+
+
+def test_kinds_of_pictures_are_no_markup() -> None:
+    """What a provider calls a picture's kind could end the picture and go on as HTML."""
+    hostile = Image(b"x", "image/png;base64,AA)<img src=x onerror=alert(1)>![")
+    turn = ShownTurn(id="a", question="Draw", answer="Here:")
+    markdown = transcript_bundle("r", [turn], [[hostile]])["text/markdown"]
+    assert "onerror" not in markdown
+    assert "[picture, 1 bytes]" in markdown

@@ -21,7 +21,7 @@ from ve_magics.engine.agent.values import (
 from ve_magics.engine.knowledge.citing import without_quotes
 from ve_magics.events import ReasoningDelta, RefusalDelta, TextDelta
 from ve_magics.magics.agent.answer import WHY, AgentAnswer
-from ve_magics.magics.chat.display import BROKE_OFF, STOPPED
+from ve_magics.magics.chat.display import BROKE_OFF, PICTURES, STOPPED
 from ve_magics.magics.failure import one_line
 from ve_magics.magics.growing import ENVELOPE, GrowingOutput, size_of
 from ve_magics.magics.markdown.markdown import neutralise
@@ -85,8 +85,9 @@ def final(
             markdown.append(player["text/html"])
             plain.append(player["text/plain"])
         elif isinstance(one, Image):
-            encoded = base64.b64encode(one.data).decode("ascii")
-            markdown.append(f"![picture](data:{one.media_type};base64,{encoded})")
+            if one.media_type in PICTURES:  # a provider's word goes into no address unread
+                encoded = base64.b64encode(one.data).decode("ascii")
+                markdown.append(f"![picture](data:{one.media_type};base64,{encoded})")
             plain.append(f"[picture, {len(one.data):,} bytes]")
     lines = trace_lines(answer.report, live=False)
     if lines:

@@ -32,7 +32,7 @@ CUT_OFF = {
 }
 """What is said of an answer that ended for this reason."""
 
-_PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")
+PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 
 
 def bundle(response: ChatResponse, *, mark: str = "") -> dict[str, str]:
@@ -51,7 +51,7 @@ def bundle(response: ChatResponse, *, mark: str = "") -> dict[str, str]:
     )
     markdown = neutralise(plain)
     for part in message.parts:
-        if isinstance(part, Image) and part.data and part.media_type in _PICTURES:
+        if isinstance(part, Image) and part.data and part.media_type in PICTURES:
             data = base64.b64encode(part.data).decode("ascii")
             markdown += f"\n\n![picture](data:{part.media_type};base64,{data})"
     if mark:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 
+from ve_magics.magics.chat.display import PICTURES
 from ve_magics.magics.markdown.markdown import neutralise
 from ve_magics.messages import Image
 from ve_magics.widgets.chat_view import ShownTurn
@@ -63,7 +64,7 @@ def transcript_bundle(
 
 
 def _shown(picture: Image) -> str:
-    if not 0 < len(picture.data) <= EMBEDDED:
+    if picture.media_type not in PICTURES or not 0 < len(picture.data) <= EMBEDDED:
         return f"[picture, {len(picture.data):,} bytes]"
     data = base64.b64encode(picture.data).decode("ascii")
     return f"![picture](data:{picture.media_type};base64,{data})"
