@@ -83,9 +83,11 @@ class PastProxies:
 
     async def aclose(self) -> None:
         """Close every connection, those in use included."""
-        await self._direct.aclose()
-        if self._through is not None:
+        if self._through is None:
+            self._through = self._direct  # closed, it refuses what comes late
+        else:
             await self._through.aclose()
+        await self._direct.aclose()
 
 
 class Mounted:
