@@ -273,10 +273,9 @@ class Connection(asyncio.Protocol):
 
     def resume(self) -> None:
         """Let the server go on."""
-        if self._paused:
+        if self._paused and self._transport is not None:
             self._paused = False
-            if self._transport is not None:
-                self._transport.resume_reading()
+            self._transport.resume_reading()
 
     def _end(self, error: type[Exception] | None) -> None:
         reply, self._reply = self._reply, None
