@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ve_magics.magics.video.player import MAX_POSTER, player, relative_url
+from ve_magics.magics.video.player import MAX_POSTER, MISSING, player, relative_url
 
 ALLOWED = {"src", "controls", "preload", "poster", "width", "height", "title", "href", "style"}
 
@@ -30,6 +30,15 @@ def tags(html: str) -> list[tuple[str, dict[str, str | None]]]:
     return parser.tags
 
 
+def test_a_linked_player_says_what_to_do_where_its_file_is_missing(tmp_path: Path) -> None:
+    """A saved output can't look for its film, so it says calmly how it is had; one that holds its film says nothing."""
+    (tmp_path / "boat.mp4").write_bytes(b"0" * 1000)
+    linked = player(tmp_path / "boat.mp4", directory=tmp_path)
+    assert f"1 kB · <small>{MISSING}</small></p>" in linked["text/html"]
+    assert MISSING not in linked["text/plain"]
+    assert MISSING not in player(tmp_path / "boat.mp4", directory=tmp_path, embed=True)["text/html"]
+
+
 @pytest.fixture
 def clip(tmp_path: Path) -> Path:
     """Return a file whose name has everything in it."""
@@ -42,8 +51,8 @@ def clip(tmp_path: Path) -> Path:
 def test_the_tag_needs_nothing_that_a_sanitizer_strips(clip: Path, tmp_path: Path) -> None:
     """One video tag with its address and its place on itself, no script or source; a link and the facts below it."""
     shown = player(clip, directory=tmp_path, width=1280, height=720, duration=4.04, title='A "cat"')
-    video, paragraph, link = tags(shown["text/html"])
-    assert (video[0], paragraph[0], link[0]) == ("video", "p", "a")
+    video, paragraph, link, small = tags(shown["text/html"])
+    assert (video[0], paragraph[0], link[0], small) == ("video", "p", "a", ("small", {}))
     assert set(video[1]) | set(link[1]) <= ALLOWED
     assert (
         video[1]["src"] == link[1]["href"] == "%E8%A7%86%E9%A2%91%20%231/a%20%22b%22%20%26%20%3Cc%3E%25.mp4"

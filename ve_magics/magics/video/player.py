@@ -19,6 +19,8 @@ MAX_EMBEDDED = 2_000_000
 """Bytes of a video that may be written into the notebook itself."""
 MAX_POSTER = 24_000
 """Bytes of a poster; a larger one is left out."""
+MISSING = "if it does not play, its file is not beside this notebook: run the cell"
+"""What a linked player says for a notebook that came without its films: nothing in a saved output can look for them."""
 _WIDEST = 640
 _CODECS = {
     "hvc1": "HEVC",
@@ -94,6 +96,7 @@ def player(
     line = (
         f'<a href="{html.escape(relative)}">{html.escape(path.name)}</a> · {html.escape(" · ".join(facts))}'
     )
+    line += "" if embedded else f" · <small>{MISSING}</small>"
     below, plain = [f"<p>{line}</p>"], [" · ".join([_shown(path, directory), *facts])]
     if directed:
         lines = "<br>".join(html.escape(one) for one in directed.splitlines())
