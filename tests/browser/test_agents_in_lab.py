@@ -86,10 +86,10 @@ def test_answers_and_films_of_documents_outlive_their_trust(lab: Any, lab_page: 
     lab_page.command("apputils:change-theme", theme="JupyterLab Dark")
     lab_page.open(lab.write("untrusted.ipynb", ["1"], saved))
     assert lab_page.page.evaluate(DRAWN) == [1280, 720]
-    assert lab_page.page.evaluate(FOLDED) == [False] * 3
+    assert lab_page.page.evaluate(FOLDED) == [False] * 4
     for summary in lab_page.page.locator(".jp-OutputArea summary").all():
         summary.click()
-    assert lab_page.page.evaluate(FOLDED) == [True] * 3
+    assert lab_page.page.evaluate(FOLDED) == [True] * 4
     text = lab_page.text()
     assert "First class is paid above four hours." in text
     assert 'documents → search_documents(query="What does our handbook say about trains")' in text
