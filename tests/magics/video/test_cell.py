@@ -246,6 +246,17 @@ notebook = 1.0
 """
 
 
+def test_a_plan_says_what_a_models_maker_would_refuse(open_bench: Callable[..., Any]) -> None:
+    """At a provider that publishes no limits the maker's are a word of caution, and nothing is refused for them."""
+    bench = open_bench(OPENROUTER_API_KEY="sk-or-test")
+    plan = bench.run(f"%%video openrouter/openai/sora-2 --dry-run --seconds 7\n{BOAT}").text.splitlines()
+    assert plan[-1].startswith(
+        "caution   At its maker, sora-2 can't make a video with seconds 7. The nearest is 8"
+    )
+    plan = bench.run(f"%%video openrouter/openai/sora-2 --dry-run --seconds 8\n{BOAT}").text
+    assert "caution" not in plan
+
+
 def test_over_the_budget_nothing_is_ordered(open_bench: Callable[..., Any], tmp_path: Path) -> None:
     """What would pass the budget together is refused as a whole; what fits is made, and its cost said."""
     config = tmp_path / "config.toml"

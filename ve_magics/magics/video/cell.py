@@ -8,8 +8,10 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from pathlib import Path
 
+from ve_magics.dialects.videos.makers import caution
 from ve_magics.engine.films import RecordedFilm, copy_film, recorded_film
 from ve_magics.engine.session import Session
+from ve_magics.engine.shots import as_asked
 from ve_magics.engine.video.listing import short
 from ve_magics.errors import StoreError, VeError
 from ve_magics.jobs import Job, VideoRequest
@@ -183,4 +185,6 @@ def _show_plan(
     ]
     if options.count > 1:
         lines.insert(5, f"videos    {options.count}")
+    if doubt := caution(as_asked(request, target, None)):
+        lines.append(f"caution   {doubt}")
     show_text("\n".join(lines))
