@@ -21,10 +21,10 @@ from ve_magics.engine.budget import Purse
 from ve_magics.engine.director import Directed
 from ve_magics.engine.fetching import Fetcher
 from ve_magics.engine.gateway import ERROR_LIMIT, Gateway
-from ve_magics.engine.shots import Direct, Shot, as_asked, film_key, refused, there, unfetched, worth_another
+from ve_magics.engine.shots import Direct, Shot, as_asked, film_key, ordered, there, unfetched
 from ve_magics.engine.transport import Deadlines
 from ve_magics.engine.video import VideoEngine, file_stem
-from ve_magics.errors import BudgetError, MissingKeyError, StoreError, UnsupportedError, VeError
+from ve_magics.errors import BudgetError, StoreError, VeError
 from ve_magics.jobs import PATIENCE, UNFINISHED, Job, Timing, VideoRequest
 from ve_magics.messages import Usage
 from ve_magics.providers import Provider
@@ -246,39 +246,25 @@ class Filming:
         free, changed = asyncio.Semaphore(limit), asyncio.Event()
 
         async def make(number: int, shot: Shot) -> None:
-            async with free:
-                left, targets = again, [target, *(others if shot.parent is None else ())]
-                while True:
-                    news = self.film(
-                        shot.request,
-                        model,
-                        targets[0],
-                        folder=folder,
-                        notebook=notebook,
-                        cell=cell,
-                        fresh=fresh,
-                        take=shot.take,
-                        direct=shot.direct,
-                        parent=shot.parent,
-                    )
-                    try:
-                        async with aclosing(news):
-                            async for job in news:
-                                jobs[number] = job
-                                changed.set()
-                    except (UnsupportedError, MissingKeyError):
-                        if (
-                            jobs[number] is None or len(targets) == 1
-                        ):  # the first target's own, or nobody is left
-                            raise
-                        targets.pop(0)
-                        continue
-                    if len(targets) > 1 and refused(jobs[number]):
-                        targets.pop(0)
-                    elif left and worth_another(jobs[number]):
-                        left -= 1
-                    else:
-                        return
+            def order(to: Target) -> AsyncGenerator[Job, None]:
+                return self.film(
+                    shot.request,
+                    model,
+                    to,
+                    folder=folder,
+                    notebook=notebook,
+                    cell=cell,
+                    fresh=fresh,
+                    take=shot.take,
+                    direct=shot.direct,
+                    parent=shot.parent,
+                )
+
+            targets = [target, *(others if shot.parent is None else ())]
+            async with free, aclosing(ordered(order, targets, again)) as news:
+                async for job in news:
+                    jobs[number] = job
+                    changed.set()
 
         def ended(_: object) -> None:
             changed.set()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
 from ve_magics.engine.director import Directed
+from ve_magics.errors import MissingKeyError, UnsupportedError
 from ve_magics.jobs import Job, VideoRequest
 from ve_magics.routing import Target
 
@@ -76,3 +78,35 @@ def worth_another(job: Job | None) -> bool:
 def unfetched(job: Job | None) -> bool:
     """Whether a video was made, and paid, and only its file didn't come."""
     return job is not None and job.state == "failed" and job.fetches > 0
+
+
+async def ordered(
+    order: Callable[[Target], AsyncGenerator[Job, None]], targets: Sequence[Target], again: int
+) -> AsyncGenerator[Job, None]:
+    """Yield the jobs that make one video, now and after each change: another target's where one refuses the order.
+
+    Args:
+        order: Orders it from a target, and yields its job.
+        targets: Who is asked, in order. An order that may have been taken is never given to another.
+        again: How often one that failed by no fault of its own is ordered anew.
+
+    Raises:
+        VeError: As `order` does; what only another target than the first can't do is passed over.
+    """
+    job: Job | None = None
+    while True:
+        try:
+            async with aclosing(order(targets[0])) as news:
+                async for job in news:
+                    yield job
+        except (UnsupportedError, MissingKeyError):
+            if job is None or len(targets) == 1:  # the first target's own, or nobody is left
+                raise
+            targets = targets[1:]
+            continue
+        if len(targets) > 1 and refused(job):
+            targets = targets[1:]
+        elif again and worth_another(job):
+            again -= 1
+        else:
+            return
