@@ -12,7 +12,10 @@ from ve_magics.errors import ConfigError, MissingExtraError, VeError
 
 NOTEBOOK = "quickstart.ipynb"
 
-CODE_STYLE = "<style>.jp-OutputArea-output .highlight pre { font-family: var(--jp-code-font-family, monospace); }</style>"
+CODE_STYLE = (
+    "<style>.jp-OutputArea-output .highlight pre"
+    " { font-family: var(--jp-code-font-family, monospace); }</style>"
+)
 """nbconvert's page has no font of its own for code in an answer."""
 
 
