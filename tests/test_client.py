@@ -11,10 +11,21 @@ from tests.engine.scripted import NoNetwork, Provider, World, fails, gather, say
 from ve_magics.client import VECTORENGINE, VectorEngineClient, chat_request
 from ve_magics.engine.config import Config
 from ve_magics.engine.gateway import Trace
+from ve_magics.engine.simulated import Simulated
 from ve_magics.engine.transport import Mounted
-from ve_magics.errors import ArgumentsError, AuthError, BadRequestError, ConfigError, RecordingError
+from ve_magics.errors import (
+    ArgumentsError,
+    AuthError,
+    BadRequestError,
+    ConfigError,
+    JobError,
+    JobFailedError,
+    RecordingError,
+    UnsupportedError,
+)
 from ve_magics.events import Started
 from ve_magics.messages import ChatRequest, Message, OutputFormat, Text, Tool, ToolChoice, user
+from ve_magics.store.mp4 import probe
 
 pytestmark = pytest.mark.anyio
 
@@ -223,3 +234,71 @@ def test_messages_of_ours_are_kept_as_they_are() -> None:
     """Parts that chat completions can't say stay in our own values."""
     message = Message("user", (Text("x", annotations=({"a": 1},)),))
     assert request([message]).messages == (message,)
+
+
+FILM: dict[str, Any] = {"seconds": 1, "size": "128x128"}
+
+
+async def test_a_video_is_ordered_and_waited_for(tmp_path: Path) -> None:
+    """The job comes back at once, and with its file when that is there."""
+    async with VectorEngineClient(config=Config(environ=BARE)) as own:
+        job = await own.create_video("A paper boat.", folder=tmp_path / "films", **FILM)
+        assert (job.state, job.path, job.provider) == ("queued", "", "sim")
+        film = await own.wait_video(job)
+    assert Path(film.path).parent == tmp_path / "films"
+    assert probe(Path(film.path)).duration == film.seconds == 1
+    assert (film.size, film.cost) == ("128x128", 0)
+
+
+async def test_a_video_outlives_the_client_that_ordered_it(tmp_path: Path) -> None:
+    """Waiting ends in an error and the job goes on; a later client waits for it by its id."""
+    simulator = Simulated()  # lives on, as a provider does
+
+    def opened() -> VectorEngineClient:
+        transport = Mounted({"sim.invalid": simulator}, NoNetwork)
+        return VectorEngineClient(config=Config(environ=BARE), transport=transport)
+
+    async with opened() as own:
+        job = await own.create_video("A slow snail.", folder=tmp_path, **FILM)
+        with pytest.raises(JobError, match="not ready after 0 s") as caught:
+            await own.wait_video(job, timeout=0)
+    assert job.id in caught.value.hint
+    async with opened() as other:
+        film = await other.wait_video(job.id)
+        with pytest.raises(JobError, match="no job nobody"):
+            await other.wait_video("nobody")
+    assert (film.id, film.attempts) == (job.id, 1)
+    assert probe(Path(film.path)).duration == 1
+
+
+async def test_a_base_url_makes_videos_in_openais_form(tmp_path: Path) -> None:
+    """A server of one's own is asked at its `/videos`."""
+    transport = Mounted({"mine.test": Simulated()}, NoNetwork)
+    async with VectorEngineClient(
+        "k", "http://mine.test/v1", model="film", config=Config(environ=BARE), transport=transport
+    ) as own:
+        film = await own.wait_video(await own.create_video("A boat.", folder=tmp_path, **FILM))
+    assert (film.state, film.model) == ("succeeded", "film")
+
+
+async def test_a_video_that_fails_says_why(tmp_path: Path) -> None:
+    """A job without a video is an error, whose words are the provider's."""
+    async with VectorEngineClient(config=Config(environ=BARE)) as own:
+        job = await own.create_video("A fox.", model="sim/fault-job", folder=tmp_path, **FILM)
+        with pytest.raises(JobFailedError, match="asked to fail"):
+            await own.wait_video(job)
+
+
+async def test_a_video_that_cannot_be_ordered_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is sent for an empty prompt, several at once, a model without videos, or in a replay."""
+    async with VectorEngineClient(config=Config(environ=BARE)) as own:
+        refused: list[tuple[str, dict[str, Any]]] = [(" ", {}), ("A", {"count": 2}), ("A", {"seed": "x"})]
+        for prompt, settings in refused:
+            with pytest.raises(ArgumentsError):
+                await own.create_video(prompt, **settings)
+        with pytest.raises(UnsupportedError, match="makes no videos"):
+            await own.create_video("A boat.", model="deepseek/deepseek-chat")
+    replaying = Config(environ={"VE_RECORDING": "replay"})
+    async with VectorEngineClient(config=replaying) as own:
+        with pytest.raises(RecordingError, match="replayed"):
+            await own.create_video("A boat.")

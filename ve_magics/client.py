@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, overload
 
@@ -14,11 +16,14 @@ from ve_magics.dialects.images import ImageRequest, ImageResponse
 from ve_magics.dialects.registry import get_dialect
 from ve_magics.dialects.rerank import RerankRequest, RerankResponse
 from ve_magics.engine.config import Config
+from ve_magics.engine.film_targets import film_target
 from ve_magics.engine.gateway import Trace
 from ve_magics.engine.session import Session
 from ve_magics.engine.transport.wire import Deadlines, Transport
-from ve_magics.errors import ArgumentsError
+from ve_magics.engine.video.failing import failure
+from ve_magics.errors import ArgumentsError, JobError, RecordingError
 from ve_magics.events import Event
+from ve_magics.jobs import Job, VideoRequest
 from ve_magics.messages import ChatRequest, ChatResponse, Message
 
 VECTORENGINE = "https://api.vectorengine.ai/v1"
@@ -219,6 +224,84 @@ class VectorEngineClient:
         fields = {"model": self._named(model, "image"), "prompt": prompt, "n": n, "size": size, **own}
         request = _typed(fields | {"extra": extra}, ImageRequest)
         return await self._session.generate_image(request, deadlines=self._deadlines)
+
+    async def create_video(
+        self,
+        prompt: str,
+        *,
+        model: str | None = None,
+        seconds: float | None = None,
+        size: str = "",
+        folder: Path | str | None = None,
+        **settings: Any,
+    ) -> Job:
+        """Order a video and return its job at once; `wait_video` returns it with its file.
+
+        The job is written down before anything is sent, and never ordered twice. It goes on while the client is open,
+        and outlives it: a later client, or `ve-magics jobs`, goes on with it by its id.
+
+        Args:
+            prompt: What to show, sent as it is.
+            model: As for `chat_completion`.
+            seconds: Length; the provider's own where None, as for what follows.
+            size: Pixels as `WIDTHxHEIGHT`.
+            folder: Where the file lands; the working directory where None.
+            **settings: Further fields of `VideoRequest` (`aspect`, `resolution`, `seed`, `audio`, `negative_prompt`,
+                `first_frame`, `last_frame`, `references`), or of the provider's own format.
+
+        Raises:
+            ArgumentsError: The prompt is empty, or a setting has the wrong type.
+            UserError: Nothing was sent: no such model, no key, nobody who makes such a video (`UnsupportedError`; its
+                hint names the nearest that can be made), or it could pass the budget (`BudgetError`).
+            RecordingError: The session replays: videos that a client orders are not recorded.
+            StoreError: The job can't be written down; nothing was sent.
+        """
+        if not prompt.strip():
+            raise ArgumentsError("The prompt is empty.", hint="Say what the video shows.")
+        own = {name: value for name, value in settings.items() if name in VideoRequest.__struct_fields__}
+        extra = {name: value for name, value in settings.items() if name not in own}
+        if own.get("count") not in (None, 1):
+            raise ArgumentsError("A call orders one video.", hint="Call create_video once for each.")
+        request = _typed(
+            {"prompt": prompt, "seconds": seconds, "size": size, **own, "extra": extra}, VideoRequest
+        )
+        session = self._session
+        target = film_target(session, self._named(model, "video"))
+        if session.mode == "replay":
+            raise RecordingError(
+                "Nothing is sent while a recording is replayed, and videos that a client orders are not recorded.",
+                hint="In a notebook, %%video records its films.",
+            )
+        where = session.directory / (folder or "")
+        return await session.filming.order(request, target, folder=where, notebook=session.place)
+
+    async def wait_video(self, job: Job | str, *, timeout: float | None = None) -> Job:  # noqa: ASYNC109 - it ends in an error of ours
+        """Return a job once its video lies on this machine: `path`, `poster`, `seconds`, `size`, `cost` (US dollars).
+
+        A job that an earlier process left is gone on with.
+
+        Args:
+            job: What `create_video` returned, or its `id`.
+            timeout: Seconds after which to stop waiting; the job goes on.
+
+        Raises:
+            JobFailedError: There will be no video; it says why.
+            JobExpiredError: The provider deleted it before it was fetched.
+            JobError: There is no such job, it isn't ready in time, or nobody knows whether it was ordered.
+        """
+        filming = self._session.filming
+        job_id = job if isinstance(job, str) else job.id
+        try:
+            async with asyncio.timeout(timeout):
+                made = await filming.engine.wait(job_id)
+        except TimeoutError:
+            raise JobError(
+                f"The video was not ready after {timeout:g} s.",
+                hint=f'It goes on: wait_video("{job_id}") waits again, and `ve-magics jobs` shows it.',
+            ) from None
+        if made.state != "succeeded":
+            raise failure(made, None)
+        return made
 
     async def rerank(
         self, query: str, documents: Sequence[str], *, model: str | None = None, top: int | None = None

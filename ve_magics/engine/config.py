@@ -200,7 +200,7 @@ class Config:
         Raises:
             ConfigError: The address is not one, or the key holds a character that no key has.
         """
-        row = ProviderRow(base_url=base_url, dialect=dialect)
+        row = ProviderRow(base_url=base_url, dialect=dialect, video="openai_videos")
         address = base_url.rstrip("/")
         known = next((name for name, one in self.providers.items() if one.base_url == address), "")
         if not known:

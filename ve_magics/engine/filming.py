@@ -290,6 +290,25 @@ class Filming:
                 maker.cancel()
             await asyncio.gather(*makers, return_exceptions=True)
 
+    async def order(self, request: VideoRequest, target: Target, *, folder: Path, notebook: str) -> Job:
+        """Order a video, and return its job before anything is sent; it is driven on by itself.
+
+        Args:
+            request: What is to be filmed, its prompt sent as it is.
+            target: Who is to make it.
+            folder: Where the file lands.
+            notebook: Whose job it is.
+
+        Raises:
+            BudgetError: It could pass a limit; nothing was sent.
+            VeError: It can't be made, as for `VideoEngine.submit`.
+        """
+        asked = as_asked(request, target, None)
+        self.engine.check(asked, target.provider)
+        self._gateway.config.key(target.provider)
+        self._check_budget([(request, None)], target)
+        return await self.engine.submit(asked, target.provider, folder=folder, notebook=notebook)
+
     def show(self, job: Job) -> None:
         """Remember that a cell has shown a job's video: in a later kernel the same cell has a new one made."""
         with suppress(StoreError):

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from ve_magics.engine.video.failing import failure
 from ve_magics.errors import JobError, JobExpiredError, JobFailedError, UnsupportedError
 from ve_magics.jobs import Job, JobFailure, VideoRequest
 from ve_magics.magics.video.clip import Clip
-from ve_magics.magics.video.failing import failure
 from ve_magics.routing import Target
 from ve_magics.sim import Settings
 from ve_magics.store.mp4 import probe

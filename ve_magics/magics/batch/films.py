@@ -7,9 +7,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+from ve_magics.engine.film_targets import film_target, film_targets
 from ve_magics.engine.filming import SIDE_BY_SIDE
 from ve_magics.engine.films import RecordedFilm, copy_film, keep_film, recorded_film
 from ve_magics.engine.shots import Shot
+from ve_magics.engine.video.failing import failure
 from ve_magics.errors import VeError
 from ve_magics.jobs import Job
 from ve_magics.magics.batch.rows import Found, bar, free_name, record_of, summed_up
@@ -19,10 +21,8 @@ from ve_magics.magics.notebook import Notebook
 from ve_magics.magics.plain import show_text
 from ve_magics.magics.video.arguments import video_settings
 from ve_magics.magics.video.direction import Director
-from ve_magics.magics.video.failing import failure
 from ve_magics.magics.video.money import check_budget, estimate
 from ve_magics.magics.video.progress import Progress
-from ve_magics.magics.video.targets import film_target, film_targets
 from ve_magics.messages import Image, Text
 
 FOLDER = "clips"

@@ -9,6 +9,7 @@ from contextlib import aclosing
 from pathlib import Path
 
 from ve_magics.dialects.videos.makers import caution
+from ve_magics.engine.film_targets import film_target
 from ve_magics.engine.films import RecordedFilm, copy_film, recorded_film
 from ve_magics.engine.session import Session
 from ve_magics.engine.shots import as_asked
@@ -28,7 +29,6 @@ from ve_magics.magics.video.direction import Director, draft, words_of
 from ve_magics.magics.video.footage import Footage, footage, origin
 from ve_magics.magics.video.money import estimate
 from ve_magics.magics.video.order import Order
-from ve_magics.magics.video.targets import film_target
 
 BACKGROUND_STEP = 2.0
 """Seconds between two changes of a background job's line at least."""

@@ -6,16 +6,16 @@ import argparse
 from collections.abc import AsyncGenerator
 from typing import Any
 
+from ve_magics.engine.film_targets import film_targets
 from ve_magics.engine.films import keep_film
+from ve_magics.engine.video.failing import failure
 from ve_magics.jobs import Job, VideoRequest
 from ve_magics.magics.notebook import Notebook
 from ve_magics.magics.video.clip import Clip
 from ve_magics.magics.video.direction import Director
-from ve_magics.magics.video.failing import failure
 from ve_magics.magics.video.footage import Footage
 from ve_magics.magics.video.money import estimate
 from ve_magics.magics.video.progress import Progress
-from ve_magics.magics.video.targets import film_targets
 from ve_magics.routing import Target
 
 

@@ -15,11 +15,13 @@ from typing import Any
 import msgspec
 
 from ve_magics.engine.director import MOST_SHOTS, Plan, listed, planned
+from ve_magics.engine.film_targets import film_target, film_targets
 from ve_magics.engine.films import RecordedFilm, copy_film, keep_joined, recorded_film
 from ve_magics.engine.recording import Film as Recorded
 from ve_magics.engine.session import Session
 from ve_magics.engine.shots import Shot, film_key
 from ve_magics.engine.video import file_stem
+from ve_magics.engine.video.failing import failure
 from ve_magics.engine.video.joining import contact_sheet, join_films
 from ve_magics.errors import ArgumentsError, ConfigError, JobFailedError
 from ve_magics.jobs import Job, VideoRequest
@@ -29,12 +31,10 @@ from ve_magics.magics.plain import show_text
 from ve_magics.magics.video.arguments import video_settings
 from ve_magics.magics.video.clip import Clip
 from ve_magics.magics.video.direction import Director, chat_model, words_of
-from ve_magics.magics.video.failing import failure
 from ve_magics.magics.video.film import Film
 from ve_magics.magics.video.money import check_budget, estimate
 from ve_magics.magics.video.progress import Progress
 from ve_magics.magics.video.storyboard_arguments import storyboard_parser
-from ve_magics.magics.video.targets import film_target, film_targets
 from ve_magics.routing import Target
 from ve_magics.store.mp4 import probe
 
