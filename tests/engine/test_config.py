@@ -362,3 +362,13 @@ def test_the_environment_is_the_processes_own_where_none_is_given() -> None:
     """A child gets it with the changes that are wanted."""
     assert child_environment(VE_X="1") == {**os.environ, "VE_X": "1"}
     assert Config().path.name == "config.toml"
+
+
+def test_names_that_are_asked_for_fill_no_memory(tmp_path: Path) -> None:
+    """However many models are asked for, each finds its route, and only so many routes are remembered."""
+    from ve_magics.engine.config_routes import REMEMBERED
+
+    config = Config(environ={"OPENAI_API_KEY": "k"}, directory=tmp_path)
+    for number in range(REMEMBERED + 10):
+        assert config.route(f"openai/m{number}").targets[0].model == f"m{number}"
+    assert len(config._routes._found) <= REMEMBERED

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
@@ -554,3 +555,43 @@ def test_the_snapshot_tells_what_is_known() -> None:
     assert (first.target, first.state, first.limit, first.failures, first.attempts) == (A, "closed", 4, 1, 1)
     assert (second.target, second.latency, second.successes, second.limit) == (B, 0.1, 1, None)
     assert (third.target, third.latency, third.attempts, third.open_until) == (C, None, 0, 0.0)
+
+
+def test_a_key_that_rests_for_ever_ends_the_flow() -> None:
+    """Where every key of every target rests without an end, there is no attempt, and no endless search for one."""
+    world = World()
+    alone = Route("alone", (A,), retries=0)
+    assert len(world.drive([Outcome("rate_limit", retry_after=float("inf"))], alone)) == 1
+    assert world.drive([], alone) == []
+
+
+def test_names_that_clients_invent_are_forgotten() -> None:
+    """However many targets were asked for, so many are remembered; those that answer or are being asked stay known."""
+    world = World()
+    world.drive([OK], Route("good", (A,)))
+    running = world.router.attempts(Route("busy", (B,)))
+    next(running)
+    waiting = world.router.attempts(Route("waits", (C,), retries=1))
+    next(waiting)
+    assert waiting.send(FAILED).wait > 0
+    for number in range(10_000):
+        world.drive([Outcome("bad_request")], Route(f"a/{number}", (Target("a", f"{number}"),), retries=0))
+    known = {state.target: state for state in world.router.snapshot()}
+    assert len(known) < 5000
+    assert known[A].successes == 1
+    assert (known[B].in_flight, known[C].attempts) == (1, 1)
+    world.now += 60
+    next(waiting)
+    with suppress(StopIteration):
+        waiting.send(OK)
+    running.close()
+    known = {state.target: state for state in world.router.snapshot()}
+    assert (known[B].in_flight, known[C].in_flight, known[C].successes) == (0, 0, 1)
+
+
+def test_a_provider_that_answers_to_every_name_fills_no_memory() -> None:
+    """Also targets that answered are dropped where there are too many of them."""
+    world = World()
+    for number in range(10_000):
+        world.drive([OK], Route(f"a/{number}", (Target("a", f"{number}"),), retries=0))
+    assert len(world.router.snapshot()) < 5000

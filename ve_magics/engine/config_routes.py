@@ -11,6 +11,9 @@ from ve_magics.errors import ConfigError, UnknownModelError
 from ve_magics.providers import Provider
 from ve_magics.routing import Route, Target
 
+REMEMBERED = 4096
+"""Names whose routes are remembered at most."""
+
 
 class Routes:
     """Finds the targets of the names that a user types.
@@ -73,6 +76,8 @@ class Routes:
                 return route
         else:
             route = self._routed(name, row)
+        if len(self._found) >= REMEMBERED:
+            self._found.clear()  # a client of the server may invent any number of names
         self._found[model] = route
         return route
 

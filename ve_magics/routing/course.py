@@ -64,7 +64,7 @@ class Course:
         """
         if self.chained:
             return (self.index,), now
-        if not self.number:
+        if not self.number and inf not in self._due:
             return range(len(self.records)), now
         due = self._due
         untried = [index for index, tries in enumerate(self._tries) if not tries and due[index] != inf]

@@ -33,12 +33,14 @@ class TargetRecord:
         resting: Until when a key rests at this target alone, by its index: rate limits.
         latency: Moving time of the first token; None where none was seen.
         seen: When the last one was seen.
+        flows: Requests that may come to it; while there are any, it must not be forgotten.
     """
 
     __slots__ = (
         "_settings",
         "attempts",
         "breaker",
+        "flows",
         "gate",
         "latency",
         "name",
@@ -61,6 +63,7 @@ class TargetRecord:
         self.resting: dict[int, float] = {}
         self.latency: float | None = None
         self.seen = -inf
+        self.flows = 0
         self.attempts = 0
         self.successes = 0
 

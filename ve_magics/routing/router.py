@@ -28,6 +28,9 @@ from ve_magics.routing.values import (
 Flow = Generator[Attempt, Outcome | None, None]
 """What `Router.attempts` returns: attempts come out, outcomes go in."""
 
+_REMEMBERED = 4096
+"""Targets and routes that are remembered at most, but for those that are being asked."""
+
 _SAMPLES = 128
 """First-token times that are remembered of a route."""
 
@@ -110,7 +113,10 @@ class Router:
         Raises:
             TypeError: An outcome was sent after a wait, or none after an attempt.
         """
-        course = Course(route, self._records(route), self._first_key(affinity), self.settings, self._random)
+        records = self._records(route)
+        course = Course(route, records, self._first_key(affinity), self.settings, self._random)
+        for record in records:
+            record.flows += 1
         try:
             while (attempt := self._plan(route, course, deadline, affinity)) is not None:
                 if attempt.wait:
@@ -135,6 +141,8 @@ class Router:
                 course.failed(attempt.key, outcome, verdict, now)
         finally:
             course.leave_queues()
+            for record in records:
+                record.flows -= 1
 
     def hedge_delay(self, route: Route) -> float | None:
         """Return after how many seconds without a first token a second target should be asked as well.
@@ -337,9 +345,26 @@ class Router:
         known = self._routes.get(route.name)
         if known is not None and known[0] is route:
             return known[1]
+        if len(self._targets) >= _REMEMBERED or len(self._routes) >= _REMEMBERED:
+            self._forget()
         records = tuple(self._targets.get(target) or self._record(target) for target in route.targets)
         self._routes[route.name] = (route, records)
         return records
+
+    def _forget(self) -> None:
+        """Drop targets that nobody is asking and that never answered: a client may invent any number of names.
+
+        Where that is not enough, because somebody answers to every name, those that answered are dropped as well.
+        """
+        self._routes.clear()
+        self._samples.clear()
+        busy = {
+            target: record
+            for target, record in self._targets.items()
+            if record.flows or record.gate.in_flight
+        }
+        good = {target: record for target, record in self._targets.items() if record.successes}
+        self._targets = busy if len(good) > _REMEMBERED // 2 else good | busy
 
     def _record(self, target: Target) -> TargetRecord:
         name = target.provider
