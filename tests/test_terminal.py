@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
+import signal
+import sys
+from pathlib import Path
 from typing import Any
 
 import nbformat
@@ -76,3 +80,23 @@ def test_progress_covers_itself_in_a_terminal(tty: bool, between: str) -> None:
     shown, outputs = played([*lines, *done], tty=tty)
     assert shown.endswith(f"10 %{between}60 %{between}a.mp4")
     assert len(outputs) == 1
+
+
+@pytest.mark.kernel
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.filterwarnings("error")
+def test_an_interrupt_before_the_kernel_is_there_is_kept(tmp_path: Path) -> None:
+    """Ctrl-C while the run is being set up ends it as soon as it can be ended, in good order."""
+
+    class Early(EchoingClient):
+        def execute(self, **options: Any) -> Any:
+            os.kill(os.getpid(), signal.SIGINT)
+            return super().execute(**options)
+
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("print('ran')")])
+    before, out = signal.getsignal(signal.SIGINT), io.StringIO()
+    client = Early(notebook, out=out, resources={"metadata": {"path": str(tmp_path)}}, kernel_name="python3")
+    with pytest.raises(KeyboardInterrupt):
+        client.run()
+    assert "ran" not in out.getvalue()
+    assert signal.getsignal(signal.SIGINT) is before

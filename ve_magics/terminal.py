@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from contextlib import suppress
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
 from nbclient import NotebookClient
@@ -35,13 +38,32 @@ class EchoingClient(NotebookClient):  # type: ignore[misc]  # nbclient is untype
             KeyboardInterrupt: Ctrl-C was pressed; the kernel is gone.
         """
         try:
-            self.execute(env=child_environment(VE_MAGICS_STREAM="print"))
+            with self._noting_interrupts():
+                self.execute(env=child_environment(VE_MAGICS_STREAM="print"))
+            if self._interrupted:
+                raise KeyboardInterrupt
         except BaseException:
             if self._interrupted:  # nbclient takes the end of its work for the death of the kernel
                 raise KeyboardInterrupt from None
             raise
         finally:
             self._line_end()
+
+    @contextmanager
+    def _noting_interrupts(self) -> Iterator[None]:
+        """Note a Ctrl-C that comes while nbclient sets its loop up: raised there, it would leave half of it behind."""
+        if sys.platform == "win32" or threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def note(*_: object) -> None:
+            self._interrupted = True
+
+        before = signal.signal(signal.SIGINT, note)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
 
     async def async_start_new_kernel(self, **options: Any) -> None:
         """Start the kernel, and take Ctrl-C over from nbclient, which pulls the kernel away from under its own work."""
@@ -55,6 +77,8 @@ class EchoingClient(NotebookClient):  # type: ignore[misc]  # nbclient is untype
 
         with suppress(NotImplementedError, RuntimeError):  # Windows; another thread than the main one
             loop.add_signal_handler(signal.SIGINT, interrupt)
+        if self._interrupted:
+            interrupt()
         await super().async_start_new_kernel(**options)
 
     def process_message(self, msg: Any, cell: Any, cell_index: int) -> Any:
